@@ -1,0 +1,47 @@
+# `make run` and `make test` work on a fresh machine with Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPAT := $(VENV)/compat/anthropic-0
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+.PHONY: run test check bench setup lock format clean
+
+run: setup  ## A demo fleet: simulator, three workers, one endpoint.
+	$(BIN)/headgate up $(ARGS)
+
+test: setup  ## Every test.
+	$(BIN)/pytest $(ARGS)
+
+check: setup  ## Format, lint, types, imports, then every test.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(ARGS)
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: $(VENV)/.stamp  ## Virtual environment with the console scripts and the test tools.
+
+$(VENV)/.stamp: requirements/dev.lock requirements/anthropic-0.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "headgate needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "Python lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	$(BIN)/uv pip install --quiet --require-hashes --target $(COMPAT) -r requirements/anthropic-0.lock
+	@touch $@
+
+lock:  ## Resolve the dependencies again; the lock holds hashes and no addresses.
+	$(BIN)/$(LOCK) pyproject.toml -o requirements/runtime.lock
+	$(BIN)/$(LOCK) pyproject.toml requirements/dev.in -o requirements/dev.lock
+	$(BIN)/$(LOCK) requirements/anthropic-0.in -o requirements/anthropic-0.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
