@@ -1,4 +1,4 @@
-"""Accounts and what is known of them: the values that ranking, claiming and settling pass around."""
+"""Accounts and what is known of them: the values that ranking and claiming pass around."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,8 +44,9 @@ class AccountState:
     """What all replicas know of an account at one moment, read from the store.
 
     `limit` is what the gate allows now, at most the account's concurrency. `probation` means a
-    cooldown has run out and nothing has yet succeeded since: one canary at a time. `streak` counts the bursts or failures since the last success,
-    those of one moment once. `cooldowns` are by model family; `ANY_MODEL` is the whole account.
+    cooldown has run out and nothing has yet succeeded since: one canary at a time. `streak` counts
+    the bursts or failures since the last success, those of one moment once. `cooldowns` are by
+    model family; `ANY_MODEL` is the whole account.
     """
 
     in_flight: int = 0
