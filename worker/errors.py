@@ -1,0 +1,57 @@
+"""What can go wrong before an engine runs, and the root of what can go wrong in one.
+
+`worker.api.answers` renders these; nobody else writes an error body.
+"""
+
+
+class WorkerError(Exception):
+    """The root. `status` and `kind` (the API's error type) are what the caller sees."""
+
+    status: int = 500
+    kind: str = "api_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequestError(WorkerError):
+    """The request is malformed or asks for what a worker never does."""
+
+    status, kind = 400, "invalid_request_error"
+
+
+class UnauthorizedError(WorkerError):
+    """The worker token is missing or wrong."""
+
+    status, kind = 401, "authentication_error"
+
+
+class NotFoundError(WorkerError):
+    """No such route or model."""
+
+    status, kind = 404, "not_found_error"
+
+
+class MethodNotAllowedError(WorkerError):
+    """The route exists, the method does not."""
+
+    status, kind = 405, "invalid_request_error"
+
+
+class TooLargeError(WorkerError):
+    """The body is over the limit."""
+
+    status, kind = 413, "request_too_large"
+
+
+class UnsupportedCodingError(WorkerError):
+    """The body is compressed."""
+
+    status, kind = 415, "invalid_request_error"
+
+
+class UnavailableError(WorkerError):
+    """The worker drains or is full: no turn was begun, another worker may serve this."""
+
+    status = 503
