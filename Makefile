@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPAT := $(VENV)/compat/anthropic-0
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run test check bench setup lock format clean
+.PHONY: run test check lint setup lock format clean
 
 run: setup  ## A demo fleet: simulator, three workers, one endpoint.
 	$(BIN)/headgate up $(ARGS)
@@ -14,12 +14,13 @@ run: setup  ## A demo fleet: simulator, three workers, one endpoint.
 test: setup  ## Every test.
 	$(BIN)/pytest $(ARGS)
 
-check: setup  ## Format, lint, types, imports, then every test.
+check: lint test  ## Format, lint, types, import layers, then every test.
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(ARGS)
 
 format: setup
 	$(BIN)/ruff format .
