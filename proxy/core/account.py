@@ -19,12 +19,14 @@ class Account:
 
     `headers` are sent with every request to it; they hold its credential. `concurrency` is the
     most requests it may carry at once, over all replicas; `weight` its size beside the others'.
+    A `plain` account is a Messages API itself: it has no `/state`, and gives no verdicts.
     """
 
     name: AccountName
     url: str
     concurrency: int = 6
     weight: float = 1.0
+    plain: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
