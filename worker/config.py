@@ -1,0 +1,251 @@
+"""Settings: a YAML file and `HEADGATE_WORKER_*`, parsed once and trusted from then on."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+PREFIX: Final = "HEADGATE_WORKER_"
+_VERBATIM: Final = ("environment", "headers")
+"""Mappings whose keys are other people's names: their case is kept."""
+_SAMPLES: Final = frozenset({"changeme", "change-me", "example", "password", "secret", "token"})
+_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `problems` names every reason, each with its path."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Address(_Section):
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int = Field(ge=0, le=65535)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _address(raw: object) -> object:
+    if not isinstance(raw, str):
+        return raw
+    host, colon, port = raw.rpartition(":")
+    if not colon or not host or not port.isdecimal():
+        raise ValueError("must be HOST:PORT")
+    return {"host": host.removeprefix("[").removesuffix("]"), "port": int(port)}
+
+
+def _not_a_sample(secret: str) -> str:
+    if not secret or secret.lower() in _SAMPLES:
+        raise ValueError("is empty or a sample; set a secret of your own")
+    return secret
+
+
+Listen = Annotated[Address, BeforeValidator(_address)]
+Secret = Annotated[str, AfterValidator(_not_a_sample), Field(repr=False)]
+
+
+class CliTimeouts(_Section):
+    """Deadlines of a turn's stages in seconds."""
+
+    start: PositiveFloat = 30
+    first_event: PositiveFloat = 300
+    stall: PositiveFloat = 180
+
+
+class CliSettings(_Section):
+    """The `claude` CLI and its login.
+
+    `environment` is all that it gets beside what the worker sets itself: the credential, a base
+    URL. `models` maps a requested model to the one the CLI is asked for. Durations are seconds.
+    """
+
+    command: str = "claude"
+    config_dir: Path
+    home: Path
+    environment: Mapping[str, str] = Field(default={}, repr=False)
+    warm: NonNegativeInt = 2
+    max_processes: PositiveInt = 6
+    idle_ttl: PositiveFloat = 900
+    max_age: PositiveFloat = 14400
+    timeouts: CliTimeouts = CliTimeouts()
+    models: Mapping[str, str] = {}
+
+
+class ApiTimeouts(_Section):
+    """Deadlines of an exchange's stages in seconds."""
+
+    connect: PositiveFloat = 5
+    first_byte: PositiveFloat = 300
+    stream_idle: PositiveFloat = 180
+
+
+class ApiSettings(_Section):
+    """A Messages API by key. `headers` go with every request; `key` is sent as `x-api-key`."""
+
+    url: str = Field(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")
+    key: Secret | None = None
+    headers: Mapping[str, str] = Field(default={}, repr=False)
+    concurrency: PositiveInt = 6
+    timeouts: ApiTimeouts = ApiTimeouts()
+
+
+class Limits(_Section):
+    """Sizes in bytes."""
+
+    body: PositiveInt = 32 * 1024 * 1024
+
+
+class Timeouts(_Section):
+    """Seconds: `body` to read a request, `write` for a client that takes nothing.
+
+    A stream that is silent for `ping` gets an `event: ping`.
+    """
+
+    body: PositiveFloat = 60
+    write: PositiveFloat = 180
+    ping: PositiveFloat = 15
+
+
+class Settings(_Section):
+    """One worker: one account, one engine, one listener."""
+
+    account: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    listen: Listen = Address(host="127.0.0.1", port=9100)
+    token: Secret | None = None
+    engine: Literal["cli", "api"] = "cli"
+    cli: CliSettings | None = None
+    api: ApiSettings | None = None
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    drain: NonNegativeFloat = 600
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if getattr(self, self.engine) is None:
+            raise ValueError(f"engine {self.engine} needs the section {self.engine!r}")
+        if self.token is None and not self.listen.loopback:
+            raise ValueError("listening beyond loopback needs a token or token_file")
+        return self
+
+
+def load(
+    file: Path | None, environ: Mapping[str, str] = os.environ, **overrides: str | None
+) -> Settings:
+    """Read the settings; `overrides` beat the environment, which beats the file."""
+    raw = _read(file) if file else {}
+    for path, value in _variables(environ):
+        _put(raw, path, value)
+    raw |= {key: value for key, value in overrides.items() if value is not None}
+    return parse(raw, environ)
+
+
+def parse(raw: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Turn raw values into settings, or tell every problem at once."""
+    problems: list[str] = []
+    resolved = _resolved(raw, "", environ, problems)
+    try:
+        settings = Settings.model_validate(resolved)
+    except ValidationError as exc:
+        told = {problem.partition(":")[0] for problem in problems}
+        found = [(_dotted(error["loc"]), error["msg"]) for error in exc.errors()]
+        problems += [f"{path}: {text}" for path, text in found if path not in told]
+    if problems:
+        raise ConfigError(tuple(problems))
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ConfigError((f"{file}: {exc}",)) from exc
+    if not isinstance(raw, dict):
+        raise ConfigError((f"{file}: must hold a mapping",))
+    return raw
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[list[str], str]]:
+    """`HEADGATE_WORKER_CLI__WARM=3` is `cli.warm`.
+
+    Names that are no setting are passed over: Kubernetes makes up `HEADGATE_WORKER_PORT` and more
+    for a service of that name.
+    """
+    for name, value in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        parts = name.removeprefix(PREFIX).split("__")
+        keep = next((i for i, part in enumerate(parts) if part.lower() in _VERBATIM), len(parts))
+        path = [part.lower() for part in parts[: keep + 1]] + parts[keep + 1 :]
+        if path[0].removesuffix("_file") in Settings.model_fields:
+            yield path, value
+
+
+def _put(raw: dict[str, Any], path: list[str], value: str) -> None:
+    for part in path[:-1]:
+        inner = raw.get(part)
+        raw[part] = dict(inner) if isinstance(inner, dict) else {}
+        raw = raw[part]
+    raw[path[-1]] = value
+
+
+def _resolved(value: Any, path: str, environ: Mapping[str, str], problems: list[str]) -> Any:
+    """Replace `${VAR}`, and `name_file: path` by `name: content`; note what cannot be."""
+    if isinstance(value, str):
+        missing = [name for name in _REFERENCE.findall(value) if name not in environ]
+        problems += [f"{path}: the variable {name} is not set" for name in missing]
+        return _REFERENCE.sub(lambda match: environ.get(match[1], ""), value)
+    if isinstance(value, list):
+        return [_resolved(v, f"{path}.{i}", environ, problems) for i, v in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    found = {}
+    for key, raw in value.items():
+        inner = _resolved(raw, f"{path}.{key}".lstrip("."), environ, problems)
+        name = str(key).removesuffix("_file")
+        if name != key and name in value:
+            problems.append(f"{path}.{key}: given beside {name}".lstrip("."))
+        found[name] = inner if name == key else _content(inner, f"{path}.{key}", problems)
+    return found
+
+
+def _content(file: Any, path: str, problems: list[str]) -> Any:
+    try:
+        return Path(str(file)).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        problems.append(f"{path.lstrip('.')}: {exc}")
+        return None
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "settings"
