@@ -1,0 +1,40 @@
+"""Configuration: one YAML file and `HEADGATE_*` variables in, one frozen `Settings` out."""
+
+from proxy.config.load import load
+from proxy.config.problems import ConfigError, Problem
+from proxy.config.settings import (
+    Address,
+    Admin,
+    Affinity,
+    Client,
+    ClientLimits,
+    Gate,
+    Limits,
+    Login,
+    LoginMethod,
+    Priority,
+    Queue,
+    Retries,
+    Settings,
+    Timeouts,
+)
+
+__all__ = [
+    "Address",
+    "Admin",
+    "Affinity",
+    "Client",
+    "ClientLimits",
+    "ConfigError",
+    "Gate",
+    "Limits",
+    "Login",
+    "LoginMethod",
+    "Priority",
+    "Problem",
+    "Queue",
+    "Retries",
+    "Settings",
+    "Timeouts",
+    "load",
+]

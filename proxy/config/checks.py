@@ -1,0 +1,152 @@
+"""The types of the configuration's values: each checks, and some read, what the file says."""
+
+import hashlib
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic_settings import NoDecode
+
+from proxy.config.settings import Address
+
+_OURS = {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade"}
+_SAMPLES = re.compile(
+    r"(?i)change-?_?me|example|placeholder|your-?_?(api-?_?)?key|^(secret|password|default|admin)$"
+)
+_SAMPLE_DIGESTS = {
+    hashlib.sha256(sample).hexdigest()
+    for sample in (b"", b"changeme", b"change-me", b"example", b"secret", b"password", b"admin")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a check may need to know: where relative paths start, and where warnings go."""
+
+    folder: Path
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, info: ValidationInfo) -> "Reading":
+        """The reading that a check is part of."""
+        return info.context if isinstance(info.context, Reading) else cls(Path())
+
+
+def _address(value: object) -> Address:
+    if not isinstance(value, str):
+        raise ValueError("should be host:port, such as 127.0.0.1:8080")  # noqa: TRY004 (pydantic's)
+    return Address.parse(value)
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("should be an address such as http://127.0.0.1:9101")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("should have no credentials, query or fragment")
+    return value.rstrip("/")
+
+
+def _secret(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("should be printable ASCII without spaces, and not empty")
+    return value
+
+
+def _not_a_sample(value: str) -> str:
+    if _SAMPLES.search(value):
+        raise ValueError("is a sample: make a secret of your own (headgate keys new)")
+    return value
+
+
+def _place(value: str, info: ValidationInfo) -> str:
+    return str(Reading.of(info).folder / Path(value).expanduser())
+
+
+def _content(place: str, info: ValidationInfo) -> str:
+    path = Path(place)
+    try:
+        text, mode = path.read_text().strip(), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ValueError(f"cannot read {place}: {reason}") from None
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        Reading.of(info).warnings.append(f"{place} is open to every user of this machine")
+    return text
+
+
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+        raise ValueError("is not the name of a header")
+    if value.lower() in _OURS or value.lower().startswith("x-headgate-"):
+        raise ValueError("is set by headgate itself")
+    return value.lower()
+
+
+def _header_value(value: str) -> str:
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+        raise ValueError("should be printable ASCII, and not empty")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
+        raise ValueError("should be 1 to 64 of letters, digits and . _ @ -")
+    return value
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", value):
+        raise ValueError("should be sha256: and 64 hex digits (headgate keys new)")
+    digest = value.removeprefix("sha256:").lower()
+    if digest in _SAMPLE_DIGESTS:
+        raise ValueError("is that of a sample: make a key of your own (headgate keys new)")
+    return digest
+
+
+def _store(value: str) -> str:
+    if re.match(r"rediss?(\+\w+)?://", value):
+        raise ValueError("not in this version; use memory")
+    if value != "memory":
+        raise ValueError("should be memory")
+    return value
+
+
+def _later(value: object) -> None:
+    if value is not None:
+        raise ValueError("not in this version; list the accounts")
+
+
+def _login(value: object) -> object:
+    return {"oauth": True} if value == "oauth" else value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Url = Annotated[str, AfterValidator(_url)]
+Listen = Annotated[Address, NoDecode, BeforeValidator(_address)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+StoreUrl = Annotated[str, AfterValidator(_store)]
+LoginShape = BeforeValidator(_login)
+NotYet = Annotated[None, BeforeValidator(_later)]
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_place)]
+"""A path; relative ones start at the folder of the configuration file."""
+
+Credential = Annotated[str, AfterValidator(_secret)]
+"""Something that others gave us."""
+
+Secret = Annotated[Credential, AfterValidator(_not_a_sample)]
+"""Something that guards us, which is why samples will not do."""
+
+CredentialFile = Annotated[Place, AfterValidator(_content), AfterValidator(_secret)]
+SecretFile = Annotated[CredentialFile, AfterValidator(_not_a_sample)]
+"""A path in the file; its content from here on."""
+
+Digest = Annotated[str, AfterValidator(_digest)]
+"""`sha256:` and hex digits in the file, the digits alone from here on."""

@@ -1,0 +1,80 @@
+"""Reading a configuration: YAML, then references, then the environment, then the checks."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from proxy.config.checks import Reading
+from proxy.config.document import parse_yaml
+from proxy.config.problems import ConfigError, Problem, path_of
+from proxy.config.references import expand
+from proxy.config.rules import broken_rules
+from proxy.config.schema import Environment, File
+from proxy.config.settings import Settings
+
+
+def load(path: Path) -> Settings:
+    """Read the file with the environment. Raises ConfigError with every problem there is."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError([Problem("", f"cannot read {path}: {reason}")]) from None
+    return parse(text, path.absolute().parent)
+
+
+def parse(text: str, folder: Path) -> Settings:
+    """Read the text of a file that stands in `folder`, as `load` does."""
+    missing: list[Problem] = []
+    try:
+        document = expand(parse_yaml(text), missing)
+    except RecursionError:
+        raise ConfigError([Problem("", "is nested too deeply")]) from None
+    file = _merged(document, _environment())
+    reading = Reading(folder)
+    broken = list(broken_rules(file))
+    try:
+        checked = File.model_validate(file, context=reading)
+    except ValidationError as error:
+        broken = [*map(_problem, error.errors(include_input=False)), *broken]
+    if problems := [*missing, *_without_echoes(broken, missing)]:
+        raise ConfigError(problems)
+    return checked.value(reading.warnings)
+
+
+def _environment() -> dict[str, Any]:
+    """What `HEADGATE_*` variables say. Unknown ones are left alone: Kubernetes makes some up."""
+    try:
+        return EnvSettingsSource(Environment)()
+    except SettingsError as error:
+        raise ConfigError([Problem("", str(error))]) from None
+
+
+def _merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    both = {k: _merged(low[k], high[k]) for k in low if _is_map(low[k]) and _is_map(high.get(k))}
+    return {**low, **high, **both}
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    match error["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            message = "unknown key"
+        case "missing":
+            message = "is missing"
+        case _:
+            message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return Problem(path_of(error["loc"]), message)
+
+
+def _without_echoes(broken: list[Problem], missing: list[Problem]) -> Iterator[Problem]:
+    """Drop what is wrong only because a variable is missing."""
+    known = {problem.path for problem in missing}
+    return (problem for problem in broken if problem.path not in known)

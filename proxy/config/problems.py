@@ -1,0 +1,29 @@
+"""What is wrong with a configuration, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """`path` leads to the value as one would write it: `accounts[1].url`; "" is the file."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `problems` is all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def path_of(steps: Sequence[str | int]) -> str:
+    """Write the way to a value: `("accounts", 1, "url")` is `accounts[1].url`."""
+    named = (s for s in steps if s != "[key]")  # pydantic's word for the key itself
+    return "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in named).removeprefix(".")

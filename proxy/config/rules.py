@@ -1,0 +1,91 @@
+"""Rules between entries, looked at in the file itself so that they are reported with all else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from proxy.config.problems import Problem
+from proxy.config.settings import Address
+
+_CLIENT_KEYS = ("key", "key_hash", "key_file")
+_LOGIN_KEYS = (
+    "oauth",
+    "oauth_token",
+    "oauth_token_file",
+    "api_key",
+    "api_key_file",
+    "bedrock",
+    "vertex",
+)
+_LOCAL_ONLY = ("engine", "command", "base_url")
+_REMOTE_ONLY = ("token", "token_file", "headers")
+
+
+def broken_rules(file: Mapping[str, object]) -> Iterator[Problem]:
+    """Every rule that the file breaks, whatever else is wrong with it."""
+    clients, accounts = _entries(file, "clients"), _entries(file, "accounts")
+    if file.get("accounts") == []:
+        yield Problem("accounts", "should name at least one")
+    yield from _twice("clients", clients, ("name", *_CLIENT_KEYS))
+    yield from _twice("accounts", accounts, ("name",))
+    if not clients:
+        yield from _exposed(file.get("listen"))
+    for path, entry in _numbered("clients", clients):
+        yield from _one_of(path, entry, _CLIENT_KEYS)
+    for path, entry in _numbered("accounts", accounts):
+        yield from _account(path, entry)
+    yield from _token("admin", file.get("admin"))
+
+
+def _entries(file: Mapping[str, object], key: str) -> Sequence[object]:
+    value = file.get(key)
+    return value if isinstance(value, list) else ()
+
+
+def _numbered(key: str, entries: Sequence[object]) -> Iterator[tuple[str, Mapping[object, object]]]:
+    for index, entry in enumerate(entries):
+        if isinstance(entry, dict):
+            yield f"{key}[{index}]", entry
+
+
+def _twice(key: str, entries: Sequence[object], fields: Sequence[str]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for path, entry in _numbered(key, entries):
+        for field in fields:
+            value = entry.get(field)
+            if isinstance(value, str) and seen.setdefault((field, value), path) != path:
+                yield Problem(f"{path}.{field}", f"is that of {seen[field, value]} already")
+
+
+def _exposed(listen: object) -> Iterator[Problem]:
+    if not isinstance(listen, str):
+        return
+    try:
+        address = Address.parse(listen)
+    except ValueError:
+        return
+    if not address.loopback:
+        yield Problem("listen", "without clients only a loopback address is served")
+
+
+def _account(path: str, entry: Mapping[object, object]) -> Iterator[Problem]:
+    yield from _one_of(path, entry, ("url", "login"))
+    yield from _token(path, entry)
+    stray = _LOCAL_ONLY if "url" in entry else _REMOTE_ONLY
+    for field in stray:
+        if field in entry:
+            other = "login" if "url" in entry else "url"
+            yield Problem(f"{path}.{field}", f"belongs to an account with {other}")
+    if isinstance(login := entry.get("login"), dict):
+        yield from _one_of(f"{path}.login", login, _LOGIN_KEYS)
+
+
+def _token(path: str, entry: object) -> Iterator[Problem]:
+    if isinstance(entry, dict) and "token" in entry and "token_file" in entry:
+        yield Problem(path, "takes token or token_file, not both")
+
+
+def _one_of(path: str, entry: Mapping[object, object], fields: Sequence[str]) -> Iterator[Problem]:
+    found = [field for field in fields if field in entry]
+    if not found:
+        yield Problem(path, f"needs one of {', '.join(fields)}")
+    elif len(found) > 1:
+        yield Problem(path, f"takes only one of {', '.join(found)}")

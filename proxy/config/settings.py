@@ -1,0 +1,220 @@
+"""The values that configuration becomes. Durations are seconds, sizes are bytes.
+
+The groups are checked as they stand here: a key that a group lacks is an error.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import ConfigDict, Field
+
+from proxy.core.account import Account
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Pause = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
+
+_CLOSED = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `host:port` or `[v6]:port`; the host must be there. Raises ValueError."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
+            raise ValueError("should be host:port, such as 127.0.0.1:8080")
+        if ":" in host and not (host.startswith("[") and host.endswith("]")):
+            raise ValueError("an IPv6 address stands in brackets, such as [::1]:8080")
+        return cls(host.strip("[]"), int(port))
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nothing but this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+DATA = Address("127.0.0.1", 8080)
+ADMIN = Address("127.0.0.1", 8081)
+
+
+class Priority(StrEnum):
+    """The two classes of the queue."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """What one client may use; None is no limit. `models` are families or full names."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    concurrency: Count | None = None
+    requests_per_minute: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    tokens_per_day: Count | None = None
+    models: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Someone who may send requests. Of the key only its SHA-256 digest is kept."""
+
+    name: str
+    digest: bytes = field(repr=False)
+    priority: Priority = Priority.INTERACTIVE
+    limits: ClientLimits = ClientLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The admin listener. Without a token only this machine is answered."""
+
+    listen: Address = ADMIN
+    token: str | None = field(default=None, repr=False)
+
+
+class LoginMethod(StrEnum):
+    """How a local worker's login is made."""
+
+    OAUTH = "oauth"
+    OAUTH_TOKEN = "oauth_token"  # noqa: S105
+    API_KEY = "api_key"
+    BEDROCK = "bedrock"
+    VERTEX = "vertex"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account whose worker `headgate up` starts on this machine.
+
+    `credentials` are what its method needs, by their names in the configuration. `engine` is
+    `cli` or `api`; `command` is the CLI to run and `base_url` the provider, None for the usual.
+    """
+
+    name: str
+    method: LoginMethod
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    concurrency: int = 6
+    weight: float = 1.0
+    engine: Literal["cli", "api"] = "cli"
+    command: str | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Affinity:
+    """How long a session stays bound after its last request, and how many are remembered."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    ttl: Seconds = 3600
+    max_sessions: Count = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How long a slot outlives a silent replica, and a session waits for its own account."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    lease_ttl: Seconds = 45
+    spill_after: Pause = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How many requests may wait, how large together, how long each."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    max_requests: Count = 1000
+    max_bytes: Count = 268_435_456
+    max_wait: Pause = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often one request may be tried; of all, `share` plus `floor` a second may be retries."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    attempts: Count = 3
+    share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    floor: Pause = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """A deadline for each stage; a stream has an idle time, never a total.
+
+    `first_content` is how long the head of an answer waits for content, `ping` how long a
+    stream may be silent before the client gets a sign of life. `drain_dwell` and `drain` are the
+    two phases of stopping: unready but serving, then finishing.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    client_header: Seconds = 10
+    client_body_idle: Seconds = 30
+    client_idle: Seconds = 75
+    client_write: Seconds = 60
+    connect: Seconds = 5
+    first_byte: Seconds = 300
+    first_content: Seconds = 10
+    ping: Seconds = 15
+    stream_idle: Seconds = 180
+    drain_dwell: Pause = 10
+    drain: Pause = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest body and the largest head that a client may send."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    body: Count = 33_554_432
+    header: Annotated[int, Field(ge=1024)] = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the proxy is told. `state_file` None keeps nothing over a restart.
+
+    `accounts` have a worker of their own; the workers of `logins` are still to be started.
+    `warnings` are what an operator should hear of although it may run.
+    """
+
+    accounts: tuple[Account, ...]
+    logins: tuple[Login, ...] = ()
+    clients: tuple[Client, ...] = ()
+    listen: Address = DATA
+    admin: Admin = Admin()
+    store: str = "memory"
+    state_file: Path | None = None
+    affinity: Affinity = Affinity()
+    gate: Gate = Gate()
+    queue: Queue = Queue()
+    retries: Retries = Retries()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    expose_account: bool = False
+    warnings: tuple[str, ...] = ()
