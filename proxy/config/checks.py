@@ -94,8 +94,8 @@ def _header_value(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
-        raise ValueError("should be 1 to 64 of letters, digits and . _ @ -")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise ValueError("should be 1 to 64 of letters, digits and . _ -")
     return value
 
 

@@ -57,11 +57,12 @@ class ClientEntry(_Entry):
     key_file: SecretFile | None = None
     priority: Priority = Priority.INTERACTIVE
     limits: ClientLimits = ClientLimits()
+    revoked: bool = False
 
     def value(self) -> Client:
         key = self.key or self.key_file or ""
         digest = self.key_hash or hashlib.sha256(key.encode()).hexdigest()
-        return Client(self.name, bytes.fromhex(digest), self.priority, self.limits)
+        return Client(self.name, bytes.fromhex(digest), self.priority, self.limits, self.revoked)
 
 
 class BedrockEntry(_Entry):

@@ -75,12 +75,16 @@ class ClientLimits:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Someone who may send requests. Of the key only its SHA-256 digest is kept."""
+    """Someone who may send requests. Of the key only its SHA-256 digest is kept.
+
+    A revoked client is told so, unlike one that nobody knows.
+    """
 
     name: str
     digest: bytes = field(repr=False)
     priority: Priority = Priority.INTERACTIVE
     limits: ClientLimits = ClientLimits()
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +156,12 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often one request may be tried; of all, `share` plus `floor` a second may be retries."""
+    """The budget of retries: a `share` of the requests, and at least `floor` a second."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
-    attempts: Count = 3
     share: Annotated[float, Field(ge=0, le=1)] = 0.1
-    floor: Pause = 3
+    floor: Pause = 1
 
 
 @dataclass(frozen=True, slots=True)

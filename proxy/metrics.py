@@ -1,0 +1,226 @@
+"""Every metric, named here alone: one method for each thing worth counting.
+
+Labels are bounded: accounts, clients, routes and words of ours; never a session, a path or a
+model as a client wrote it. Times are seconds.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Never, Protocol, TypeVar
+
+import msgspec
+import prometheus_client
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+
+from proxy.core.account import ModelFamily, Window
+from proxy.core.cooldown import Cooldown
+
+SECONDS: Final = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+    *(40, 60, 120, 300, 600, 900, 1800, 3600),
+)
+"""From a refusal to an agent's longest turn."""
+
+_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a client's request ended; `first_byte` is None if none went out.
+
+    `route` is one that is served, or "other"; `client` is "" where none was told.
+    """
+
+    route: str
+    dialect: str
+    client: str
+    status: int
+    outcome: str
+    seconds: float
+    first_byte: float | None = None
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """Whose tokens were spent where; `tokens` by kind (input, output, cache_read, …)."""
+
+    account: str
+    client: str
+    family: str
+    tokens: Mapping[str, int]
+
+
+class AccountReport(Protocol):
+    """What a scrape tells of one account."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def windows(self) -> Sequence[Window]: ...
+    @property
+    def cooldowns(self) -> Mapping[ModelFamily, Cooldown]: ...
+
+
+class Metrics:
+    """The proxy's own registry, and the one hand that writes into it."""
+
+    def __init__(self, version: str) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs
+        self._registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self._registry)
+        self._fleet = _FleetCollector()
+        self._registry.register(self._fleet)
+        self._gauge("build_info", "What runs.", "version").labels(version).set(1)
+        self._in_flight = self._gauge("requests_in_flight", "Requests being served.")
+        self._queued = self._gauge("queue_depth", "Requests that wait for an account.")
+        self._requests = self._counter(
+            "requests", "Requests of clients.", "route", "dialect", "client", "status", "outcome"
+        )
+        self._durations = self._timer("request_duration", "Whole requests.", "route")
+        self._first_bytes = self._timer("first_byte", "Until an answer began.", "route")
+        self._attempts = self._counter("attempts", "Tries by verdict.", "account", "verdict")
+        self._attempt_times = self._timer("attempt_duration", "Tries.", "account")
+        self._placings = self._counter("placings", "How sessions got an account.", "placing")
+        self._failovers = self._counter("failovers", "Tried again elsewhere.", "verdict")
+        self._over_budget = self._counter("retries_refused", "Retries over the budget.")
+        self._distrusted = self._counter("resets_distrusted", "Absurd resets.", "account")
+        self._waits = self._timer("queue_wait", "In the queue.", "priority", "end")
+        self._truncations = self._counter("truncations", "Answers without end.", "account")
+        self._left = self._counter("client_disconnects", "Clients that left.", "phase")
+        self._tokens = self._counter(
+            "tokens", "As the provider counted.", "account", "client", "family", "kind"
+        )
+        self._reloads = self._counter("config_reloads", "Tries to reload.", "result")
+        self._lag = self._timer("event_loop_lag", "How late the loop wakes.")
+
+    def watch(self, in_flight: Callable[[], float], queued: Callable[[], float]) -> None:
+        """Name where the gauges look at every scrape."""
+        self._in_flight.set_function(in_flight)
+        self._queued.set_function(queued)
+
+    def request_ended(self, end: Ending) -> None:
+        """Count a request of a client, however it ended."""
+        status = _CLASSES.get(end.status // 100, "other")
+        self._requests[end.route, end.dialect, end.client, status, end.outcome].inc()
+        self._durations[end.route,].observe(end.seconds)
+        if end.first_byte is not None:
+            self._first_bytes[end.route,].observe(end.first_byte)
+
+    def attempt_ended(self, account: str, verdict: str, seconds: float) -> None:
+        """Count one try on an account and what its answer meant."""
+        self._attempts[account, verdict].inc()
+        self._attempt_times[account,].observe(seconds)
+
+    def tokens_spent(self, spent: Spent) -> None:
+        """Count the tokens of one answer."""
+        for kind, amount in spent.tokens.items():
+            if amount:
+                self._tokens[spent.account, spent.client, spent.family, kind].inc(amount)
+
+    def session_placed(self, placing: str) -> None:
+        """Count how a request came to its account."""
+        self._placings[placing,].inc()
+
+    def failed_over(self, verdict: str) -> None:
+        """Count a request that goes on to another account because of this verdict."""
+        self._failovers[verdict,].inc()
+
+    def retry_refused(self) -> None:
+        """Count a retry that the budget did not allow."""
+        self._over_budget[()].inc()
+
+    def reset_distrusted(self, account: str) -> None:
+        """Count a reset time too far away to be believed."""
+        self._distrusted[account,].inc()
+
+    def queue_left(self, priority: str, end: str, seconds: float) -> None:
+        """Count a request that has waited; `end` says what for (granted, timeout, gone, …)."""
+        self._waits[priority, end].observe(seconds)
+
+    def answer_truncated(self, account: str) -> None:
+        """Count an answer that ended before its end."""
+        self._truncations[account,].inc()
+
+    def client_left(self, phase: str) -> None:
+        """Count a client that left before its answer was whole."""
+        self._left[phase,].inc()
+
+    def config_reloaded(self, result: str) -> None:
+        """Count an attempt to take a new configuration into use."""
+        self._reloads[result,].inc()
+
+    async def watch_loop(self, interval: float = 0.5) -> Never:
+        """Measure for ever how late the event loop wakes."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + interval
+            await asyncio.sleep(interval)
+            self._lag[()].observe(max(0.0, clock() - due))
+
+    def render(self, fleet: Sequence[AccountReport]) -> bytes:
+        """The text of a scrape. Long for many series: call it in a thread."""
+        self._fleet.reports = fleet
+        return prometheus_client.generate_latest(self._registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> "_Children[Counter]":
+        return _Children(Counter(f"headgate_{name}", text, labels, registry=self._registry))
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"headgate_{name}", text, labels, registry=self._registry)
+
+    def _timer(self, name: str, text: str, *labels: str) -> "_Children[Histogram]":
+        return _Children(
+            Histogram(
+                f"headgate_{name}_seconds", text, labels, registry=self._registry, buckets=SECONDS
+            )
+        )
+
+
+class _Children(dict[tuple[str, ...], M]):
+    """The children of a metric by their labels: one look-up once they are known."""
+
+    def __init__(self, metric: M) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> M:
+        child = self[labels] = self._metric.labels(*labels) if labels else self._metric
+        return child
+
+
+class _FleetCollector(Collector):
+    """Tells of the accounts as they are at the scrape, and forgets those that are gone."""
+
+    reports: Sequence[AccountReport] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        state = _account_gauge("state", "1 for the state it is in.", "state")
+        in_flight = _account_gauge("in_flight", "Requests it carries now.")
+        limit = _account_gauge("limit", "Requests it may carry now.")
+        until = _account_gauge("cooldown_until_seconds", "When it may serve again.", "family")
+        used = _account_gauge("window_utilization_ratio", "Share used.", "window")
+        resets = _account_gauge("window_reset_seconds", "When it resets.", "window")
+        for report in self.reports:
+            state.add_metric([report.name, report.state], 1)
+            in_flight.add_metric([report.name], report.in_flight)
+            limit.add_metric([report.name], report.limit)
+            for family, cooldown in report.cooldowns.items():
+                until.add_metric([report.name, family], cooldown.until)
+            for window in report.windows:
+                used.add_metric([report.name, window.name], window.utilization)
+                if window.resets_at is not None:
+                    resets.add_metric([report.name, window.name], window.resets_at)
+        return iter((state, in_flight, limit, until, used, resets))
+
+
+def _account_gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"headgate_account_{name}", text, labels=["account", *labels])
