@@ -2,40 +2,53 @@
 
 A method is one step that no other replica can come between. Operations commute where they can
 (of two cooldowns the later stands) and are idempotent by the slot's id. Instants are on the
-store's clock, which `snapshot` reports; a replica's own clock never enters.
+store's clock, which answers carry as `now`; a replica's own clock never enters.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Protocol
 
+import msgspec
+
 from proxy.core.account import AccountName, AccountState, ModelFamily
-from proxy.core.cooldown import Cooldown
+from proxy.core.cooldown import Cooldown, Reason
+
+SOFT_REASONS = frozenset({Reason.BURST})
+"""A session waits for or spills from an account that rests so; from any other it moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An account that may be claimed, with the most requests it may carry at once."""
+class Candidate(msgspec.Struct, frozen=True):
+    """An account in service, with the most requests it may carry at once.
+
+    A `tried` one is not granted again; it is named so that a binding to it still counts.
+    """
 
     name: AccountName
     concurrency: int
+    tried: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Reach(Enum):
+    """How far from its own account a session may be sent while that is merely busy."""
+
+    OWN = "own"  # nowhere: the one candidate is a guess at its own, refused if wrong
+    HOLD = "hold"  # nowhere yet: it had better wait
+    SPILL = "spill"  # anywhere, for this request
+
+
+class Wish(msgspec.Struct, frozen=True):
     """One request's wish for an account.
 
     `id` names the attempt: claiming twice with one id yields one slot. `candidates` are in order
-    of preference. With `spill` false a session that is bound to a candidate which is merely full
-    gets no other account: it had better wait.
+    of preference and name every account in service: a binding to any other is void.
     """
 
     id: str
     session: str | None
     family: ModelFamily
     candidates: Sequence[Candidate]
-    spill: bool = True
+    reach: Reach = Reach.SPILL
 
 
 class Placing(StrEnum):
@@ -44,35 +57,49 @@ class Placing(StrEnum):
     UNBOUND = "unbound"  # the request has no session
     FIRST = "first"  # this claim made the binding
     HIT = "hit"  # the session's own account
-    SPILLED = "spilled"  # its own is full: elsewhere for one request, the binding stays
+    SPILLED = "spilled"  # its own is busy or was tried: elsewhere once, the binding stays
     MOVED = "moved"  # its own cannot serve it: elsewhere, bound there once this succeeds
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Standing(Enum):
+    """How far an account is trusted again after a cooldown."""
+
+    TRUSTED = "trusted"
+    RISING = "rising"  # slow start: each success doubles what it may carry
+    CANARY = "canary"  # the one request that goes first
+
+
+class Slot(msgspec.Struct, frozen=True):
     """A request's place on an account, held until it is settled or its lease runs out.
 
-    `granted_at` orders what is observed: a slot older than a cooldown adds nothing to a streak.
+    `granted_at` orders what is observed: a slot granted before a failure was counted adds nothing
+    to the streak, and `streak` is what had been counted by then. `own` is the account that the
+    session was bound to, `binds` the family (`ANY_MODEL`: all) that a success binds here instead.
     """
 
     id: str
     account: AccountName
     family: ModelFamily
-    session: str | None
     placing: Placing
     granted_at: float
-    canary: bool = False
+    session: str | None = None
+    own: AccountName | None = None
+    binds: ModelFamily | None = None
+    standing: Standing = Standing.TRUSTED
+    streak: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """No slot now. `full` if waiting for a slot to be given back can help.
+class Refusal(msgspec.Struct, frozen=True):
+    """No slot now. `full` if a slot given back can help.
 
-    `until` is the soonest instant at which a candidate's cooldown ends, None if none rests.
+    `until` is the soonest instant at which time alone can help, None if it cannot. `own` is the
+    account that the session waits for, None if any will do.
     """
 
+    now: float
     full: bool
-    until: float | None
+    until: float | None = None
+    own: AccountName | None = None
 
 
 class Pressure(StrEnum):
@@ -83,37 +110,63 @@ class Pressure(StrEnum):
     BURST = "burst"  # too many at once; lowers it
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What the end of a request tells the store, beside giving the slot back.
 
-    `cooldown` rests `family` of the account (`ANY_MODEL`: all of it). `proven` ends probation;
-    `bind` moves the slot's session to its account (only after success).
+    `cooldown` rests `family` of the account (`ANY_MODEL`: all of it). `proven` says that the
+    account served: it ends probation and binds the slot's session. `failed` counts for the streak.
     """
 
     cooldown: Cooldown | None = None
     family: ModelFamily | None = None
     proven: bool = False
-    bind: bool = False
     pressure: Pressure = Pressure.NONE
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """The fleet at one moment of the store's clock (epoch s)."""
 
     now: float
-    accounts: Mapping[AccountName, AccountState] = field(default_factory=dict)
+    accounts: Mapping[AccountName, AccountState] = {}
+
+
+class Listener(Protocol):
+    """Hears what changed in the store, whichever replica changed it. Must not block."""
+
+    def account_freed(self, account: AccountName) -> None:
+        """A slot was given back, or the account may carry more."""
+
+    def account_rested(self, account: AccountName, reason: Reason) -> None:
+        """A cooldown began; one that grows longer is not told again."""
+
+    def account_woken(self, account: AccountName) -> None:
+        """A cooldown was ended before its time."""
 
 
 class Store(Protocol):
-    """Affinity, slots and cooldowns, shared by all replicas."""
+    """Affinity, slots and cooldowns, shared by all replicas.
+
+    What is told without `await` takes effect at once or as soon as the shared state is reached, in
+    the order told, and before any later claim: so a request's end cannot be lost to cancellation.
+    """
+
+    def watch(self, listener: Listener) -> None:
+        """Name the one listener."""
+
+    def guess(self, session: str, family: ModelFamily) -> AccountName | None:
+        """The session's own account as far as is known here, without I/O; it may be out of date."""
 
     async def claim(self, wish: Wish) -> Slot | Refusal:
-        """Take a slot on the session's own account, else on the first candidate with room."""
+        """Take a slot on the session's own account, else on the first candidate with room.
 
-    async def settle(self, slot: Slot, settlement: Settlement) -> None:
+        A claim that is cancelled holds nothing.
+        """
+
+    def prove(self, slot: Slot) -> None:
+        """Tell that the account began to serve, so that a canary's long answer holds nobody up."""
+
+    def settle(self, slot: Slot, settlement: Settlement) -> None:
         """Give the slot back, once; later calls for the same slot change nothing."""
 
     async def renew(self, slots: Sequence[Slot]) -> None:
@@ -122,8 +175,10 @@ class Store(Protocol):
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
         """Rest an account or one family on it. Of two cooldowns the later stands."""
 
-    async def wake(self, account: AccountName, family: ModelFamily) -> None:
-        """End a cooldown at once; the account is on probation until something succeeds."""
+    async def wake(
+        self, account: AccountName, family: ModelFamily, reason: Reason | None = None
+    ) -> None:
+        """End a cooldown (of that reason) at once; a canary goes first all the same."""
 
     async def snapshot(self) -> Snapshot:
         """Read the state of every account that the store has heard of."""

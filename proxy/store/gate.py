@@ -1,0 +1,182 @@
+"""One account's gate: who is in flight, how many may be, and whether it rests.
+
+Pure: every method takes `now`. The memory store keeps one gate an account.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+from proxy.core.account import ANY_MODEL, AccountState, ModelFamily
+from proxy.core.cooldown import Cooldown, Reason
+from proxy.store.base import SOFT_REASONS, Pressure, Settlement, Slot, Standing
+
+_SHRINK = 0.7
+
+
+@dataclass(slots=True)
+class Held:
+    """A slot that is out, until when its lease lasts, and whether it has proved the account."""
+
+    slot: Slot
+    expires: float
+    proved: bool = False
+
+
+@dataclass(slots=True)
+class Rest:
+    """A cooldown and what follows it: probation (`ramp` 0: one canary), then slow start.
+
+    `ramp` is how many requests granted since `until` may be out at once.
+    """
+
+    until: float
+    reason: Reason
+    ramp: int = 0
+
+
+@dataclass(slots=True)
+class Gate:
+    """`learned` is the limit that bursts have taught, None while it is the whole concurrency.
+
+    `counted_at` is when the last failure was counted: of slots granted by then none counts again.
+    """
+
+    concurrency: int = 1
+    held: dict[str, Held] = field(default_factory=dict)
+    rests: dict[ModelFamily, Rest] = field(default_factory=dict)
+    streak: int = 0
+    counted_at: float = -inf
+    learned: int | None = None
+    clean: int = 0
+    saturated: bool = False
+
+    @property
+    def limit(self) -> int:
+        if self.learned is None:
+            return self.concurrency
+        return min(self.learned, self.concurrency)
+
+    def resting(self, family: ModelFamily, now: float) -> Rest | None:
+        """The later of the cooldowns that keep this family off the account, if any stands."""
+        if not self.rests:
+            return None
+        found = [rest for _, rest in self._rests_of(family) if rest.until > now]
+        return max(found, key=lambda rest: rest.until, default=None)
+
+    def standing(self, family: ModelFamily, now: float) -> Standing | None:
+        """How the account would be trusted with one request more; None without room for it."""
+        if len(self.held) >= self.limit:
+            self.drop_expired(now)
+            if len(self.held) >= self.limit:
+                self.saturated = True
+                return None
+        standing = Standing.TRUSTED
+        for scope, rest in self._rests_of(family):
+            if self._out_since(rest.until, scope) >= max(1, rest.ramp):
+                return None
+            if rest.ramp == 0:
+                standing = Standing.CANARY
+            elif standing is Standing.TRUSTED:
+                standing = Standing.RISING
+        return standing
+
+    def drop_expired(self, now: float) -> None:
+        self.held = {id_: held for id_, held in self.held.items() if held.expires > now}
+
+    def prove(self, held: Held) -> None:
+        """End probation; in slow start, double what may be out. Once a slot."""
+        if held.proved:
+            return
+        held.proved = True
+        for family in (ANY_MODEL, held.slot.family):
+            rest = self.rests.get(family)
+            if rest is None or rest.until > held.slot.granted_at:
+                continue
+            rest.ramp = 2 * max(1, rest.ramp)
+            if rest.ramp >= self.limit:
+                del self.rests[family]
+
+    def settle(self, held: Held, settlement: Settlement, now: float) -> bool:
+        """Take in how a request ended; True if a cooldown began."""
+        slot = held.slot
+        self.held.pop(slot.id, None)
+        fresh = slot.granted_at > self.counted_at
+        if settlement.proven:
+            self.prove(held)
+            self.streak = 0 if fresh else self.streak
+        if settlement.pressure is Pressure.CLEAN:
+            self._grow()
+        if fresh and settlement.failed:
+            self.streak += 1
+            self.counted_at = now
+            if settlement.pressure is Pressure.BURST:
+                self._shrink()
+        cooldown = settlement.cooldown
+        if cooldown is None or not (fresh or self._still_tells(cooldown, slot.family, now)):
+            return False
+        return self.rest(settlement.family or ANY_MODEL, cooldown, now)
+
+    def rest(self, family: ModelFamily, cooldown: Cooldown, now: float) -> bool:
+        """Rest; of two cooldowns the later stands. True if none stood before."""
+        standing = self.rests.get(family)
+        if standing is not None and standing.until >= cooldown.until:
+            return False
+        self.rests[family] = Rest(cooldown.until, cooldown.reason)
+        return standing is None or standing.until <= now
+
+    def wake(self, family: ModelFamily, reason: Reason | None, now: float) -> bool:
+        """End a standing cooldown (of that reason); True if there was one."""
+        rest = self.rests.get(family)
+        if rest is None or rest.until <= now or reason not in {None, rest.reason}:
+            return False
+        rest.until = now
+        return True
+
+    def state(self, now: float) -> AccountState:
+        self.drop_expired(now)
+        over = self.rests.get(ANY_MODEL)
+        ramp = None if over is None or over.until > now else over.ramp
+        return AccountState(
+            in_flight=len(self.held),
+            limit=self.limit if ramp is None else min(self.limit, max(1, ramp)),
+            probation=ramp == 0,
+            streak=self.streak,
+            cooldowns={
+                family: Cooldown(rest.until, rest.reason)
+                for family, rest in self.rests.items()
+                if rest.until > now
+            },
+        )
+
+    def _rests_of(self, family: ModelFamily) -> Iterator[tuple[ModelFamily, Rest]]:
+        """The whole account's rest and the family's, standing or being recovered from."""
+        for scope in dict.fromkeys((ANY_MODEL, family)) if self.rests else ():
+            if (rest := self.rests.get(scope)) is not None:
+                yield scope, rest
+
+    def _out_since(self, instant: float, scope: ModelFamily) -> int:
+        """How many requests in scope are out that were granted since then."""
+        return sum(
+            held.slot.granted_at >= instant and scope in {ANY_MODEL, held.slot.family}
+            for held in self.held.values()
+        )
+
+    def _still_tells(self, cooldown: Cooldown, family: ModelFamily, now: float) -> bool:
+        """Whether a late failure says more than its moment's first: never by reopening a pause."""
+        return cooldown.reason not in _ESTIMATED or self.resting(family, now) is not None
+
+    def _grow(self) -> None:
+        """Allow one more after a window's worth of clean answers in which the limit was reached."""
+        self.clean += 1
+        if self.learned is None or not self.saturated or self.clean < self.limit:
+            return
+        self.learned = self.limit + 1 if self.limit + 1 < self.concurrency else None
+        self.clean, self.saturated = 0, False
+
+    def _shrink(self) -> None:
+        self.learned = max(1, int(self.limit * _SHRINK))
+        self.clean, self.saturated = 0, False
+
+
+_ESTIMATED = SOFT_REASONS | {Reason.FAILING}

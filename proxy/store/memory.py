@@ -1,0 +1,206 @@
+"""The store of a single process: exact, because nothing awaits between reading and writing."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
+from proxy.core.cooldown import Cooldown, Reason
+from proxy.store.affinity import Affinity, Binding
+from proxy.store.base import (
+    SOFT_REASONS,
+    Listener,
+    Placing,
+    Reach,
+    Refusal,
+    Settlement,
+    Slot,
+    Snapshot,
+    Standing,
+    Wish,
+)
+from proxy.store.gate import Gate, Held
+
+
+@dataclass(frozen=True, slots=True)
+class StorePolicy:
+    """Seconds that a lease lasts unrenewed and a binding unused; the most bindings kept."""
+
+    lease_ttl: float = 45.0
+    affinity_ttl: float = 3600.0
+    affinity_limit: int = 100_000
+
+
+class _Nobody:
+    """Listens until somebody does."""
+
+    def account_freed(self, account: AccountName) -> None: ...
+
+    def account_rested(self, account: AccountName, reason: Reason) -> None: ...
+
+    def account_woken(self, account: AccountName) -> None: ...
+
+
+class _Tie(NamedTuple):
+    """How a session stands to its own account; with a `standing`, it is served there."""
+
+    placing: Placing
+    own: AccountName | None = None
+    binds: ModelFamily | None = None
+    standing: Standing | None = None
+    waits: bool = False
+
+
+class MemoryStore:
+    """`Store` on dicts. `gates` and `affinity` are open to whoever saves and restores them."""
+
+    def __init__(
+        self, policy: StorePolicy | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._policy = policy or StorePolicy()
+        self._clock = clock
+        self._listener: Listener = _Nobody()
+        self.gates: dict[AccountName, Gate] = {}
+        self.affinity = Affinity(self._policy.affinity_ttl, self._policy.affinity_limit)
+
+    def watch(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def guess(self, session: str, family: ModelFamily) -> AccountName | None:
+        return self.affinity.peek(session, family, self._clock())
+
+    async def claim(self, wish: Wish) -> Slot | Refusal:
+        now = self._clock()
+        for candidate in wish.candidates:
+            gate = self._gate(candidate.name)
+            gate.concurrency = candidate.concurrency
+            if (held := gate.held.get(wish.id)) is not None:
+                return held.slot
+        tie = self._tie(wish, now)
+        if tie.own is not None and tie.standing is not None:
+            return self._grant(wish, tie, tie.own, tie.standing)
+        if tie.own is not None and tie.waits and wish.reach is not Reach.SPILL:
+            return self._refusal(wish, now, own=tie.own)
+        if wish.reach is Reach.OWN:
+            return Refusal(now, full=False)
+        return self._elsewhere(wish, tie, now)
+
+    def prove(self, slot: Slot) -> None:
+        gate = self._gate(slot.account)
+        if (held := gate.held.get(slot.id)) is not None:
+            gate.prove(held)
+            self._listener.account_freed(slot.account)
+
+    def settle(self, slot: Slot, settlement: Settlement) -> None:
+        gate = self._gate(slot.account)
+        held = gate.held.get(slot.id)
+        if held is None:
+            return
+        now = self._clock()
+        if gate.settle(held, settlement, now) and settlement.cooldown is not None:
+            self._listener.account_rested(slot.account, settlement.cooldown.reason)
+        if settlement.proven and slot.binds is not None:
+            self._rebind(slot, slot.binds, now)
+        self._listener.account_freed(slot.account)
+
+    async def renew(self, slots: Sequence[Slot]) -> None:
+        expires = self._clock() + self._policy.lease_ttl
+        for slot in slots:
+            if (held := self._gate(slot.account).held.get(slot.id)) is not None:
+                held.expires = expires
+
+    async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
+        if self._gate(account).rest(family, cooldown, self._clock()):
+            self._listener.account_rested(account, cooldown.reason)
+
+    async def wake(
+        self, account: AccountName, family: ModelFamily, reason: Reason | None = None
+    ) -> None:
+        if self._gate(account).wake(family, reason, self._clock()):
+            self._listener.account_woken(account)
+
+    async def snapshot(self) -> Snapshot:
+        now = self._clock()
+        return Snapshot(now, {name: gate.state(now) for name, gate in self.gates.items()})
+
+    def _gate(self, account: AccountName) -> Gate:
+        gate = self.gates.get(account)
+        if gate is None:
+            gate = self.gates[account] = Gate()
+        return gate
+
+    def _tie(self, wish: Wish, now: float) -> _Tie:
+        if wish.session is None:
+            return _Tie(Placing.UNBOUND)
+        binding = self.affinity.find(wish.session, now)
+        if binding is None:
+            return _Tie(Placing.FIRST)
+        own = binding.own(wish.family)
+        candidate = next((c for c in wish.candidates if c.name == own), None)
+        gate = self._gate(own)
+        rest = gate.resting(wish.family, now)
+        if candidate is None or (rest is not None and rest.reason not in SOFT_REASONS):
+            return _Tie(Placing.MOVED, own, self._rebinds(wish, binding, now))
+        standing = None if candidate.tried or rest else gate.standing(wish.family, now)
+        if standing is None:
+            return _Tie(Placing.SPILLED, own, waits=not candidate.tried)
+        return _Tie(Placing.HIT, own, standing=standing)
+
+    def _rebinds(self, wish: Wish, binding: Binding, now: float) -> ModelFamily:
+        """What moves: all of the session, or one family where only that is kept off its account."""
+        if wish.family in binding.families:
+            return wish.family
+        gate = self._gate(binding.account)
+        whole = gate.resting(ANY_MODEL, now)
+        if gate.resting(wish.family, now) is None or (whole and whole.reason not in SOFT_REASONS):
+            return ANY_MODEL
+        in_service = any(c.name == binding.account for c in wish.candidates)
+        return wish.family if in_service else ANY_MODEL
+
+    def _elsewhere(self, wish: Wish, tie: _Tie, now: float) -> Slot | Refusal:
+        for candidate in wish.candidates:
+            gate = self.gates[candidate.name]
+            if candidate.tried or gate.resting(wish.family, now) is not None:
+                continue
+            if (standing := gate.standing(wish.family, now)) is not None:
+                return self._grant(wish, tie, candidate.name, standing)
+        return self._refusal(wish, now)
+
+    def _refusal(self, wish: Wish, now: float, own: AccountName | None = None) -> Refusal:
+        full, until = False, inf
+        for candidate in wish.candidates:
+            if candidate.tried or own not in {None, candidate.name}:
+                continue
+            rest = self.gates[candidate.name].resting(wish.family, now)
+            full = full or rest is None
+            until = until if rest is None else min(until, rest.until)
+        return Refusal(now, full, None if until == inf else until, own)
+
+    def _grant(self, wish: Wish, tie: _Tie, account: AccountName, standing: Standing) -> Slot:
+        now = self._clock()
+        gate = self.gates[account]
+        slot = Slot(
+            wish.id,
+            account,
+            wish.family,
+            tie.placing,
+            now,
+            wish.session,
+            tie.own,
+            tie.binds,
+            standing,
+            gate.streak,
+        )
+        gate.held[slot.id] = Held(slot, now + self._policy.lease_ttl)
+        if wish.session is not None and tie.placing is Placing.FIRST:
+            self.affinity.bind(wish.session, account, ANY_MODEL, now)
+        return slot
+
+    def _rebind(self, slot: Slot, family: ModelFamily, now: float) -> None:
+        """Move a session after its replacement served, unless another moved it meanwhile."""
+        if slot.session is None:
+            return
+        if self.affinity.peek(slot.session, slot.family, now) in {None, slot.own}:
+            self.affinity.bind(slot.session, slot.account, family, now)
