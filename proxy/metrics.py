@@ -11,6 +11,7 @@ from typing import Final, Never, Protocol, TypeVar
 import msgspec
 import prometheus_client
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.context_managers import InprogressTracker
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
@@ -102,10 +103,13 @@ class Metrics:
         self._reloads = self._counter("config_reloads", "Tries to reload.", "result")
         self._lag = self._timer("event_loop_lag", "How late the loop wakes.")
 
-    def watch(self, in_flight: Callable[[], float], queued: Callable[[], float]) -> None:
-        """Name where the gauges look at every scrape."""
-        self._in_flight.set_function(in_flight)
-        self._queued.set_function(queued)
+    def in_flight(self) -> InprogressTracker:
+        """Count a request as being served, in a `with` statement."""
+        return self._in_flight.track_inprogress()
+
+    def watch_queue(self, depth: Callable[[], float]) -> None:
+        """Name what tells at every scrape how many requests wait."""
+        self._queued.set_function(depth)
 
     def request_ended(self, end: Ending) -> None:
         """Count a request of a client, however it ended."""

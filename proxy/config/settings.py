@@ -178,7 +178,7 @@ class Timeouts:
     client_header: Seconds = 10
     client_body_idle: Seconds = 30
     client_idle: Seconds = 75
-    client_write: Seconds = 60
+    client_write: Seconds = 180
     connect: Seconds = 5
     first_byte: Seconds = 300
     first_content: Seconds = 10
