@@ -1,0 +1,96 @@
+"""The values of HTTP/1.1 framing: heads, how a body is bounded, and what is wrong with a message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, values stripped, in the order they came."""
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+
+class FramingError(Exception):
+    """A message cannot be trusted to end where it seems to, or is refused for its shape alone."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Framing(Enum):
+    """What tells the end of a body (RFC 9112, 6.3)."""
+
+    NONE = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    CLOSE = auto()
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """A request's head that has passed every check. HTTP/1.`minor`.
+
+    `target` is as sent, save that an absolute form has lost its scheme and authority (they agree
+    with `host`). `path` and `query` are its parts at the first "?", nothing decoded.
+    """
+
+    method: str
+    target: bytes
+    path: bytes
+    query: bytes
+    minor: int
+    headers: Headers
+    framing: Framing
+    length: int | None
+    keep_alive: bool
+    expect_continue: bool
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a header, named in lower case."""
+        return next((value for known, value in self.headers if known == name), None)
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        """Every value of a header, in order."""
+        return [value for known, value in self.headers if known == name]
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """A worker's answer up to its body. `length` is set for LENGTH framing, and for HEAD if given."""
+
+    status: int
+    reason: bytes
+    headers: Headers
+    framing: Framing
+    length: int | None
+    keep_alive: bool
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a header, named in lower case."""
+        return next((value for known, value in self.headers if known == name), None)
+
+
+def list_items(values: Sequence[bytes]) -> list[bytes]:
+    """The items of a comma-separated field over all its lines, in lower case."""
+    items = [item.strip(b" \t").lower() for value in values for item in value.split(b",")]
+    return [item for item in items if item]
+
+
+def connection_nominated(headers: Headers) -> frozenset[bytes]:
+    """The names that `Connection` declares to be for this hop only."""
+    return frozenset(list_items([value for name, value in headers if name == b"connection"]))

@@ -1,0 +1,88 @@
+"""The client side of the data plane: a listening socket and the connections it brings."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from proxy.http1.connection import ClientConnection, Handler, Reject, Rejection, Service
+from proxy.http1.deadlines import Sweep
+from proxy.http1.exchange import Exchange
+from proxy.http1.settings import HttpLimits, HttpTimeouts
+
+__all__ = ["Exchange", "Handler", "HttpLimits", "HttpTimeouts", "Reject", "Rejection", "Server"]
+
+
+class Server:
+    """Serves `handler` one task a request; `reject` words the refusals that never reach it.
+
+    A handler's task is cancelled when its client leaves before the answer is finished.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        reject: Reject,
+        limits: HttpLimits | None = None,
+        timeouts: HttpTimeouts | None = None,
+    ) -> None:
+        timeouts = timeouts or HttpTimeouts()
+        sweep = Sweep([timeouts.header, timeouts.body_idle, timeouts.keep_alive, timeouts.linger])
+        tasks = asyncio.TaskGroup()
+        self._service = Service(handler, reject, limits or HttpLimits(), timeouts, sweep, tasks)
+        self._stack = AsyncExitStack()
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use, also where port 0 was asked for."""
+        return int(self._listening().sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        return len(self._service.connections)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being read or answered."""
+        return sum(connection.busy for connection in self._service.connections)
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Raises OSError if the address cannot be had."""
+        await self._stack.enter_async_context(self._service.tasks)
+        self._service.emptied.set()
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: ClientConnection(self._service), host, port, backlog=4096
+        )
+
+    def last_answers(self) -> None:
+        """Put `Connection: close` on every answer from now on; still accept."""
+        self._service.draining = True
+
+    async def drain(self, limit: float) -> int:
+        """Accept no more, let requests finish for `limit` seconds; how many had to be left."""
+        self.last_answers()
+        self._listening().close()
+        for connection in tuple(self._service.connections):
+            connection.retire()
+        try:
+            async with asyncio.timeout(limit):
+                await self._service.emptied.wait()
+        except TimeoutError:
+            return self.in_flight
+        return 0
+
+    async def close(self) -> None:
+        """End at once what is left: handlers are cancelled, then their connections are cut."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in tuple(self._service.connections):
+            connection.end()
+        await self._stack.aclose()
+        for connection in tuple(self._service.connections):
+            connection.transport.abort()
+        await self._service.emptied.wait()
+        self._service.sweep.stop()
+
+    def _listening(self) -> asyncio.Server:
+        if self._listener is None:
+            raise RuntimeError("the server was not started")
+        return self._listener
