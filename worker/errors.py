@@ -39,6 +39,12 @@ class MethodNotAllowedError(WorkerError):
     status, kind = 405, "invalid_request_error"
 
 
+class RequestTimeoutError(WorkerError):
+    """The body did not arrive in time."""
+
+    status, kind = 408, "timeout_error"
+
+
 class TooLargeError(WorkerError):
     """The body is over the limit."""
 
@@ -55,3 +61,9 @@ class UnavailableError(WorkerError):
     """The worker drains or is full: no turn was begun, another worker may serve this."""
 
     status = 503
+
+
+class ClientGoneError(WorkerError):
+    """The client left, or takes nothing any more; the status is for the access line."""
+
+    status = 499

@@ -1,0 +1,30 @@
+"""What the handlers share."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from worker.api.gate import Gate
+from worker.api.guard import Guard
+from worker.config import Settings
+from worker.core.verdict import Kind
+from worker.engines.base import Engine
+from worker.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One worker's parts, built by `worker.app`."""
+
+    settings: Settings
+    engine: Engine
+    gate: Gate
+    guard: Guard
+    metrics: Metrics
+
+
+PARTS: Final = web.AppKey("parts", Parts)
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+VERDICT: Final = web.ResponseKey("verdict", Kind)
+"""What a response means; absent on a success."""

@@ -1,0 +1,114 @@
+"""A turn as a stream of server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import web
+
+from worker.api.answers import error_event, identity
+from worker.api.delivery import cut_on_failure, deliver, deliver_and_cut, patience
+from worker.api.parts import PARTS, VERDICT
+from worker.engines.base import Event, Turn, TurnFailedError
+from worker.errors import ClientGoneError
+
+_PING: Final = Event("ping", b'{"type":"ping"}')
+_BEFORE_CONTENT: Final = frozenset({"message_start", "ping"})
+
+
+async def stream(request: web.Request, turn: Turn) -> web.StreamResponse:
+    """Answer with the turn's events as they come.
+
+    Nothing is sent before the first content event, so that an earlier failure is a real status.
+    """
+    parts = request.app[PARTS]
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    async with parts.engine.turn(turn) as events:
+        opening = await _opening(events)
+        parts.metrics.first_event(loop.time() - begun)
+        head = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        response = web.StreamResponse(headers=head | identity(request))
+        with cut_on_failure(request):
+            await _answer(_Stream(request, response), opening, events)
+    return response
+
+
+async def _opening(events: AsyncIterator[Event]) -> bytes:
+    """The events up to the first with content, or to the end if there is none."""
+    held = []
+    async for event in events:
+        held.append(_render(event))
+        if event.name not in _BEFORE_CONTENT:
+            break
+    return b"".join(held)
+
+
+async def _answer(stream: "_Stream", opening: bytes, events: AsyncIterator[Event]) -> None:
+    try:
+        await stream.begin(opening)
+        await _relay(stream, events)
+    except TurnFailedError as error:
+        await stream.fail(error)
+    else:
+        await stream.finish()
+
+
+async def _relay(stream: "_Stream", events: AsyncIterator[Event]) -> None:
+    """Write what comes, and pings while nothing does."""
+    failure: TurnFailedError | ClientGoneError | None = None
+    async with asyncio.TaskGroup() as group:
+        pings = group.create_task(stream.ping())
+        try:
+            async for event in events:
+                await stream.write(_render(event))
+        except (TurnFailedError, ClientGoneError) as error:
+            failure = error
+        finally:
+            pings.cancel()
+    if failure is not None:
+        raise failure
+
+
+class _Stream:
+    """One client's stream. Whole events are written at once, so pings fit between any two."""
+
+    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
+        self._request = request
+        self._response = response
+        self._loop = asyncio.get_running_loop()
+        self._written_at = self._loop.time()
+
+    async def begin(self, opening: bytes) -> None:
+        async with patience(self._request):
+            await self._response.prepare(self._request)
+        await self.write(opening)
+
+    async def write(self, events: bytes) -> None:
+        self._written_at = self._loop.time()
+        async with patience(self._request):
+            await self._response.write(events)
+
+    async def ping(self) -> None:
+        """Break every long silence, until cancelled or the client is gone."""
+        longest = self._request.app[PARTS].settings.timeouts.ping
+        with suppress(ClientGoneError):
+            while True:
+                silent = self._loop.time() - self._written_at
+                if silent >= longest:
+                    await self.write(_render(_PING))
+                await asyncio.sleep(self._written_at + longest - self._loop.time())
+
+    async def finish(self) -> None:
+        await deliver(self._request, self._response)
+
+    async def fail(self, error: TurnFailedError) -> None:
+        self._request.app[PARTS].metrics.stream_cut(error.verdict.kind.value)
+        self._response[VERDICT] = error.verdict.kind
+        last_words = _render(Event("error", error_event(error)))
+        await deliver_and_cut(self._request, self._response, last_words)
+
+
+def _render(event: Event) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)

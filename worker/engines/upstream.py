@@ -1,0 +1,144 @@
+"""HTTP to a Messages API: what goes out, and every way in which nothing usable comes back."""
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Final
+
+import aiohttp
+
+from worker.config import ApiSettings
+from worker.engines.base import Turn
+from worker.engines.failures import broken, timed_out, unreachable
+
+_AGENT: Final = f"headgate-worker/{version('headgate')}"
+_KEEPALIVE: Final = 10.0
+"""Seconds an idle connection is kept: less than servers keep theirs."""
+_LINGER: Final = 0.5
+"""Seconds for an answer to end after its last event."""
+_DEFAULTS: Final = {
+    "accept-encoding": "identity",
+    "anthropic-version": "2023-06-01",
+    "content-type": "application/json",
+    "user-agent": _AGENT,
+}
+
+
+class Answer:
+    """A provider's answer whose head has come. `headers` are lower-case."""
+
+    def __init__(self, response: aiohttp.ClientResponse, idle: float) -> None:
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.content_type = response.content_type
+        self._content = response.content
+        self._idle = idle
+
+    @property
+    def plain(self) -> bool:
+        """Whether the payload is readable as it comes."""
+        return self.headers.get("content-encoding", "identity") == "identity"
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The payload as it comes, up to its end."""
+        try:
+            while True:
+                async with asyncio.timeout(self._idle):
+                    chunk = await self._content.readany()
+                if not chunk:
+                    return
+                yield chunk
+        except TimeoutError as exc:
+            raise timed_out("the answer stands still", started=True) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise broken("the provider's answer broke off") from exc
+
+    async def body(self, limit: int) -> bytes:
+        """The whole payload."""
+        body = bytearray()
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > limit:
+                    raise broken("the provider's answer is too long")
+        return bytes(body)
+
+    async def ended(self) -> None:
+        """Give the answer a moment to end by itself, so that its connection is kept."""
+        with suppress(TimeoutError, aiohttp.ClientError, OSError):
+            async with asyncio.timeout(_LINGER):
+                while await self._content.readany():
+                    pass
+
+
+class Upstream:
+    """The provider's address with its credential. Every failure is a `TurnFailedError`."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._url = settings.url.rstrip("/")
+        self._timeouts = settings.timeouts
+        key = {"x-api-key": settings.key} if settings.key else {}
+        own = {name.lower(): value for name, value in settings.headers.items()}
+        self._own = key | own
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
+    async def open(self) -> None:
+        """Make ready to connect; nothing is sent yet."""
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect),
+        )
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    @asynccontextmanager
+    async def exchange(self, path: str, turn: Turn | None = None) -> AsyncIterator[Answer]:
+        """Hold the answer to a turn's body as it came, or to a GET.
+
+        Leaving before the answer's end closes the connection at once.
+        """
+        response = await self._sent(path, turn)
+        try:
+            yield Answer(response, self._timeouts.stream_idle)
+        finally:
+            response.close()
+
+    async def _sent(self, path: str, turn: Turn | None) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise unreachable("this worker is not started")
+        request = self._session.request(
+            "GET" if turn is None else "POST",
+            self._url + path,
+            headers=self._headers(turn),
+            data=io.BytesIO(turn.raw) if turn else None,
+            allow_redirects=False,
+        )
+        try:
+            async with asyncio.timeout(self._timeouts.first_byte):
+                return await request
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise timed_out("connect", started=False) from exc
+        except aiohttp.ClientConnectorError as exc:
+            raise unreachable("the provider cannot be reached") from exc
+        except TimeoutError as exc:
+            raise timed_out("first byte", started=True) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise broken("the provider gave no answer") from exc
+
+    def _headers(self, turn: Turn | None) -> dict[str, str]:
+        """The account's headers stand above the client's."""
+        if turn is None:
+            return _DEFAULTS | self._own
+        return _DEFAULTS | dict(turn.headers) | self._own | {"x-request-id": turn.id}

@@ -1,0 +1,61 @@
+"""Every metric of a worker, one method per thing worth counting."""
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+
+
+class Metrics:
+    """The metrics of one worker in a registry of their own."""
+
+    def __init__(self, busy: Callable[[], float]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # has no annotations
+        self._registry = CollectorRegistry()
+        self._ended = Histogram(
+            "headgate_worker_request_seconds",
+            "Requests by route and verdict, with their duration to the last byte.",
+            ("route", "verdict"),
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self._first_event = Histogram(
+            "headgate_worker_first_event_seconds",
+            "From the request to the first content event of its stream.",
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self._cut = Counter(
+            "headgate_worker_streams_cut_total",
+            "Streams that failed after their first byte, by verdict.",
+            ("verdict",),
+            registry=self._registry,
+        )
+        in_flight = Gauge(
+            "headgate_worker_turns_in_flight", "Turns that run now.", registry=self._registry
+        )
+        in_flight.set_function(busy)
+
+    def request_ended(self, route: str, verdict: str, seconds: float) -> None:
+        """Count one request, however it ended."""
+        self._ended.labels(route, verdict).observe(seconds)
+
+    def first_event(self, seconds: float) -> None:
+        """Note how long a stream's first content took."""
+        self._first_event.observe(seconds)
+
+    def stream_cut(self, verdict: str) -> None:
+        """Count a stream that had to be cut."""
+        self._cut.labels(verdict).inc()
+
+    def render(self) -> bytes:
+        """The text exposition."""
+        return generate_latest(self._registry)
