@@ -101,6 +101,8 @@ class Metrics:
             "tokens", "As the provider counted.", "account", "client", "family", "kind"
         )
         self._reloads = self._counter("config_reloads", "Tries to reload.", "result")
+        self._rests = self._counter("account_rests", "Rests begun.", "account", "reason")
+        self._wakes = self._counter("account_wakes", "Rests ended early.", "account")
         self._lag = self._timer("event_loop_lag", "How late the loop wakes.")
 
     def in_flight(self) -> InprogressTracker:
@@ -161,6 +163,14 @@ class Metrics:
     def config_reloaded(self, result: str) -> None:
         """Count an attempt to take a new configuration into use."""
         self._reloads[result,].inc()
+
+    def account_rested(self, account: str, reason: str) -> None:
+        """Count a rest that began, of an account or of a model family on it."""
+        self._rests[account, reason].inc()
+
+    def account_woken(self, account: str) -> None:
+        """Count a rest that was ended before its time."""
+        self._wakes[account,].inc()
 
     async def watch_loop(self, interval: float = 0.5) -> Never:
         """Measure for ever how late the event loop wakes."""
