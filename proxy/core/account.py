@@ -32,13 +32,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much of one rate-limit window is used (0..1 and above) and when it resets (epoch s)."""
+    """How much of one rate-limit window is used (0..1 and above) and when it resets (epoch s).
+
+    `odd` marks one whose status is unknown or whose reset cannot be right.
+    """
 
     name: str
     utilization: float
     resets_at: float | None = None
     status: str = "allowed"
     family: ModelFamily = ANY_MODEL
+    odd: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""Which headers pass, by allow-list both ways.
+
+Credentials, cookies, hop-by-hop and `Connection`-nominated headers, forwarding notes and
+everything of `x-headgate-*` stay outside because nothing lets them in. Three are left out on
+purpose: `accept-encoding` (an answer must stay readable to be checked), `idempotency-key` (two
+clients that share an account could be given each other's answers) and the clients' session ids
+(the worker gets the hashed key). `user-agent` passes as sent: nobody hides who is calling.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+TO_WORKER: Final = frozenset(
+    {
+        b"accept",
+        b"anthropic-beta",
+        b"anthropic-dangerous-direct-browser-access",
+        b"anthropic-version",
+        b"content-type",
+        b"openai-beta",
+        b"user-agent",
+        b"x-app",
+    }
+)
+TO_WORKER_PREFIX: Final = b"x-stainless-"
+
+TO_CLIENT: Final = frozenset(
+    {
+        b"cache-control",
+        b"content-encoding",
+        b"content-language",
+        b"content-type",
+        b"openai-processing-ms",
+        b"openai-version",
+        b"x-headgate-estimate",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the proxy itself tells an upstream.
+
+    `account` are the account's own headers (its credential among them). A `plain` upstream is no
+    worker of ours: it is told neither session nor client.
+    """
+
+    account: Headers
+    request_id: bytes
+    client: bytes
+    session: bytes | None = None
+    plain: bool = False
+
+
+def to_worker(headers: Headers, stamp: Stamp) -> list[tuple[bytes, bytes]]:
+    """The headers for an upstream. What an account's configuration sets replaces the client's."""
+    barred = connection_options(headers).union(name for name, _ in stamp.account)
+    passed = [
+        header
+        for header in headers
+        if (header[0] in TO_WORKER or header[0].startswith(TO_WORKER_PREFIX))
+        and header[0] not in barred
+    ]
+    passed += stamp.account
+    passed.append((b"x-request-id", stamp.request_id))
+    if not stamp.plain:
+        passed.append((b"x-headgate-client", stamp.client))
+        if stamp.session is not None:
+            passed.append((b"x-headgate-session", stamp.session))
+    return passed
+
+
+def to_client(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """What of an answer's headers is the client's business. Limits are the account's own."""
+    barred = connection_options(headers)
+    return [header for header in headers if header[0] in TO_CLIENT and header[0] not in barred]
+
+
+def connection_options(headers: Headers) -> frozenset[bytes]:
+    """The names that `Connection` gives, in lower case: they end at this hop."""
+    values = [value for name, value in headers if name == b"connection"]
+    if not values:
+        return NONE
+    return frozenset(option.strip().lower() for option in b",".join(values).split(b","))
+
+
+NONE: Final[frozenset[bytes]] = frozenset()

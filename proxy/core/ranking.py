@@ -1,0 +1,139 @@
+"""Placement: weighted rendezvous hashing with bounded load. Replicas that know the same agree.
+
+Every account draws a score for a session; the best score wins, an account twice as heavy wins
+twice as often, and losing an account moves only its own sessions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from math import ceil, log
+from typing import Final
+
+from proxy.core.account import ANY_MODEL, Account, AccountName, AccountState, ModelFamily, Window
+from proxy.core.limits import FIVE_HOURS, SEVEN_DAYS
+
+BOUND: Final = 1.25
+"""The load an account may carry before others go first, as a multiple of its fair share."""
+
+BANDS: Final = 10
+LEAST_HEADROOM: Final = 0.02
+"""What an account weighs whose window is used up but that is not refused."""
+
+MOST_TILT: Final = 0.5
+"""How much more an account weighs just before its window resets: unused quota is lost then."""
+
+LENGTHS: Final = {
+    "five_hour": FIVE_HOURS,
+    "seven_day": SEVEN_DAYS,
+    "seven_day_opus": SEVEN_DAYS,
+    "seven_day_sonnet": SEVEN_DAYS,
+}
+
+MASK: Final = (1 << 64) - 1
+IDLE: Final = AccountState()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An account's part in the placing of sessions. It changes slowly: keep it for a second."""
+
+    name: AccountName
+    weight: float
+    seed: int
+
+
+def shares(
+    accounts: Sequence[Account],
+    windows: Mapping[AccountName, Sequence[Window]],
+    family: ModelFamily,
+    now: float,
+) -> tuple[Share, ...]:
+    """Weigh the accounts for a model family, by size, headroom and the soonest reset."""
+    return tuple(
+        Share(
+            account.name,
+            account.weight * favour(windows.get(account.name, ()), family, now),
+            _hash(account.name),
+        )
+        for account in accounts
+    )
+
+
+def favour(windows: Sequence[Window], family: ModelFamily, now: float) -> float:
+    """The factor that an account's windows put on its size, in steps of a tenth."""
+    standing = [
+        window
+        for window in windows
+        if window.family in {ANY_MODEL, family}
+        and (window.resets_at is None or window.resets_at > now)
+    ]
+    headroom = min((1 - window.utilization for window in standing), default=1.0)
+    banded = min(1.0, ceil(round(headroom * BANDS, 6)) / BANDS)
+    return max(LEAST_HEADROOM, banded) * (1 + MOST_TILT * _nearness(standing, now))
+
+
+def _nearness(windows: Sequence[Window], now: float) -> float:
+    """How much of the window that resets soonest has gone by, 0..1 in tenths."""
+    ends = [
+        (window.resets_at - now, LENGTHS[window.name])
+        for window in windows
+        if window.resets_at is not None and window.name in LENGTHS
+    ]
+    left, length = min(ends, default=(1.0, 1.0))
+    return max(0, int(BANDS * (1 - left / length))) / BANDS
+
+
+def rank(
+    session: str | None,
+    candidates: Sequence[Share],
+    states: Mapping[AccountName, AccountState],
+    family: ModelFamily,
+    now: float,
+) -> tuple[AccountName, ...]:
+    """Order the accounts for a session, best first; those that rest are left out.
+
+    Within its bound an account comes before one on probation, and that before one with more than
+    its share of the load. A request without a session goes where there is least load.
+    """
+    usable = [
+        (share, state)
+        for share in candidates
+        if not (state := states.get(share.name, IDLE)).cooldowns
+        or state.cooldown(family, now) is None
+    ]
+    load = 1 + sum(state.in_flight for _, state in usable)
+    fair = BOUND * load / sum(share.weight for share, _ in usable) if usable else 0.0
+    drawn = None if session is None else _hash(session)
+    order = [
+        (_tier(state, fair * share.weight), _cost(share, state, drawn), share.name)
+        for share, state in usable
+    ]
+    return tuple(name for _, _, name in sorted(order))
+
+
+def _tier(state: AccountState, bound: float) -> int:
+    load = state.in_flight + 1
+    if load > ceil(bound) or load > state.limit:
+        return 2
+    return 1 if state.probation else 0
+
+
+def _cost(share: Share, state: AccountState, drawn: int | None) -> float:
+    """Least is best: the session's draw for this account, or how full it would be."""
+    if drawn is None:
+        return (state.in_flight + 1) / share.weight
+    return -log(_mixed(drawn ^ share.seed)) / share.weight
+
+
+def _mixed(value: int) -> float:
+    """A number in (0, 1] that depends on every bit (the finaliser of splitmix64)."""
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
+    return ((value >> 11) ^ (value >> 42)) * 2.0**-53 + 2.0**-53
+
+
+@lru_cache(maxsize=4096)
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
