@@ -12,26 +12,14 @@ _HORIZON: Final = {"five_hour": _DAY / 4}
 _FARTHEST: Final = 8 * _DAY
 _NAMES: Final = {"5h": "five_hour", "7d": "seven_day", "7d_oi": "seven_day_overage_included"}
 _UNIFIED: Final = "anthropic-ratelimit-unified-"
-_MONTHS: Final = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
+_MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _RFC3339: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?(?:[Zz]|([+-])(\d\d):?(\d\d))"
 )
 _HTTP_DATE: Final = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
 _DURATION: Final = re.compile(
-    r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?"
+    r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?"
+    r"(?:([\d.]+)s)?(?:([\d.]+)ms)?"
 )
 _MILLISECONDS_FROM: Final = 1e11
 _EPOCH_FROM: Final = 1e9
@@ -55,8 +43,8 @@ def parse_instant(text: str, now: float) -> float | None:
         return _instant_of_number(number, now)
     if found := _RFC3339.fullmatch(text):
         return _instant_of_rfc3339(found)
-    if (found := _HTTP_DATE.fullmatch(text)) and found[2] in _MONTHS:
-        year, month = int(found[3]), _MONTHS.index(found[2]) + 1
+    if found := _HTTP_DATE.fullmatch(text):
+        year, month = int(found[3]), _MONTHS.find(found[2]) // 3 + 1
         return float(timegm((year, month, int(found[1]), *map(int, found.group(4, 5, 6)))))
     if text and (found := _DURATION.fullmatch(text)):
         return now + _seconds_of_duration(found)

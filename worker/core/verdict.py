@@ -1,8 +1,9 @@
 """What an answer means for the account, in the words that the wire uses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -26,6 +27,11 @@ _STATUS_OF_TYPE: Final = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+_TYPE_OF_STATUS: Final = {status: name for name, status in _STATUS_OF_TYPE.items()}
+_TELLING: Final = ("billing_error", "overloaded_error")
+"""Types that outweigh the status they come with."""
+_LIMIT: Final = (HTTPStatus.TOO_MANY_REQUESTS,)
+_PASSED_ON: Final = (500, 503)
 
 
 class Kind(StrEnum):
@@ -43,6 +49,21 @@ class Kind(StrEnum):
     WORKER_ERROR = "worker_error"
     TIMEOUT = "timeout"
     ABORTED = "aborted"
+
+
+_STATUS_OF_KIND: Final = {
+    Kind.QUOTA: 429,
+    Kind.MODEL_LIMIT: 429,
+    Kind.BILLING: 402,
+    Kind.BURST: 429,
+    Kind.THROTTLED: 429,
+    Kind.OVERLOADED: 529,
+    Kind.AUTH: 401,
+    Kind.CLIENT_ERROR: 400,
+    Kind.WORKER_ERROR: 502,
+    Kind.TIMEOUT: 504,
+    Kind.ABORTED: 502,
+}
 
 
 class Scope(StrEnum):
@@ -67,30 +88,28 @@ class Verdict:
     started: bool = False
 
 
+_SPEAKING: Final = (Kind.CLIENT_ERROR, Kind.WORKER_ERROR)
+_REFUSALS: Final = {
+    401: Verdict(Kind.AUTH, Scope.ACCOUNT),
+    402: Verdict(Kind.BILLING, Scope.ACCOUNT),
+    403: Verdict(Kind.AUTH, Scope.ACCOUNT),
+    529: Verdict(Kind.OVERLOADED),
+}
+
+
 def status_of(kind: Kind, provider: int | None = None) -> int:
     """The status a worker answers with; `provider` is the provider's own, where it gave one."""
-    match kind:
-        case Kind.QUOTA | Kind.MODEL_LIMIT | Kind.BURST | Kind.THROTTLED:
-            return 429
-        case Kind.BILLING:
-            return 402
-        case Kind.OVERLOADED:
-            return 529
-        case Kind.AUTH:
-            return 401
-        case Kind.CLIENT_ERROR:
-            return provider if provider in _CLIENT_ERRORS and provider != 429 else 400
-        case Kind.TIMEOUT:
-            return 504
-        case _:
-            return provider if provider in (500, 503) else 502
+    own = _STATUS_OF_KIND[kind]
+    if provider is None or provider in _LIMIT:
+        return own
+    passed = _CLIENT_ERRORS if kind is Kind.CLIENT_ERROR else _PASSED_ON
+    return provider if kind in _SPEAKING and provider in passed else own
 
 
 def type_of(status: int) -> str:
     """The API's error type that goes with a status."""
-    named = {code: name for name, code in _STATUS_OF_TYPE.items()}
     fallback = "invalid_request_error" if status in _CLIENT_ERRORS else "api_error"
-    return named.get(status, fallback)
+    return _TYPE_OF_STATUS.get(status, fallback)
 
 
 class _Details(msgspec.Struct):
@@ -115,15 +134,24 @@ def verdict_of_answer(status: int, headers: Mapping[str, str], body: bytes, now:
     """
     error = _error_of(body)
     code = error.details.error_code if error.details else None
-    if status < _CLIENT_ERRORS.start and error.type:
-        status = _STATUS_OF_TYPE.get(error.type, 500)
-    if error.type == "billing_error" or status == 402 or (code and "credit_balance" in code):
-        return Verdict(Kind.BILLING, Scope.ACCOUNT)
-    if error.type == "overloaded_error" or status == 529:
-        return Verdict(Kind.OVERLOADED, retry_after=retry_after(headers, now))
-    if status == 429:
+    if status < _CLIENT_ERRORS.start or error.type in _TELLING:
+        status = _STATUS_OF_TYPE.get(error.type, 500) if error.type else status
+    if code and "credit_balance" in code:
+        status = HTTPStatus.PAYMENT_REQUIRED
+    if status in _LIMIT:
         return _limited(headers, code, now)
-    return _plain(status)
+    return replace(plain_verdict(status), retry_after=retry_after(headers, now))
+
+
+def plain_verdict(status: int) -> Verdict:
+    """Judge a status that is no limit, 429 aside."""
+    if status in _REFUSALS:
+        return _REFUSALS[status]
+    if status in _CLIENT_ERRORS:
+        return Verdict(Kind.CLIENT_ERROR)
+    if status in _SERVER_ERRORS:
+        return Verdict(Kind.WORKER_ERROR, started=status == HTTPStatus.GATEWAY_TIMEOUT)
+    return Verdict(Kind.OK)
 
 
 def _error_of(body: bytes) -> _Error:
@@ -132,16 +160,6 @@ def _error_of(body: bytes) -> _Error:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _Error()
     return found.error or _Error() if found.type in ("error", "") else _Error()
-
-
-def _plain(status: int) -> Verdict:
-    if status in (401, 403):
-        return Verdict(Kind.AUTH, Scope.ACCOUNT)
-    if status in _CLIENT_ERRORS:
-        return Verdict(Kind.CLIENT_ERROR)
-    if status in _SERVER_ERRORS:
-        return Verdict(Kind.WORKER_ERROR, started=status == 504)
-    return Verdict(Kind.OK)
 
 
 def _limited(headers: Mapping[str, str], code: str | None, now: float) -> Verdict:

@@ -1,0 +1,63 @@
+"""How a `claude` process is started: its arguments, and an environment that inherits nothing."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Final
+
+ARGUMENTS: Final = (
+    "--print",
+    "--verbose",
+    "--input-format=stream-json",
+    "--output-format=stream-json",
+    "--include-partial-messages",
+    "--tools=",
+    "--setting-sources=",
+    "--strict-mcp-config",
+    "--disable-slash-commands",
+    "--no-session-persistence",
+)
+"""The plain profile: no tools, hooks, skills or files of its own. Prompts go over stdin."""
+
+_SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_FIXED: Final = {
+    "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+    "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1",
+    "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
+    "CLAUDE_CODE_DISABLE_MODEL_ACCESS_FALLBACK": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
+    "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK": "1",
+    "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
+    "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
+    "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH": "1000000",
+    "CLAUDE_CODE_NO_MODEL_FALLBACK": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_COMPACT": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "DISABLE_TELEMETRY": "1",
+    "ENABLE_TOOL_SEARCH": "false",
+}
+_KEYED: Final = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX")
+
+
+def environment(
+    login: Mapping[str, str], home: PurePath, config_dir: PurePath, timeout: float
+) -> dict[str, str]:
+    """Everything a process gets. `login` holds the credential and where to send it.
+
+    A keyed login may try once again, because only the notice of that tells how long to wait;
+    the turn ends with the notice. `timeout` is in seconds, of one call to the provider.
+    """
+    retries = "1" if any(name in login for name in _KEYED) else "0"
+    return {
+        "PATH": _SYSTEM_PATH,
+        **login,
+        **_FIXED,
+        "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
+        "CLAUDE_CONFIG_DIR": str(config_dir),
+        "CLAUDE_CODE_MAX_RETRIES": retries,
+        "API_TIMEOUT_MS": str(int(timeout * 1000)),
+    }

@@ -1,0 +1,147 @@
+"""How a turn failed: from the CLI's own fields to a verdict. Its prose is never evidence."""
+
+import re
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Final
+
+from worker.core.limits import sane_reset
+from worker.core.records import LimitInfo, Result, System
+from worker.core.verdict import (
+    Kind,
+    Scope,
+    Verdict,
+    is_model_window,
+    plain_verdict,
+    status_of,
+    type_of,
+)
+
+_SHORTEST_WAIT: Final = 1.0
+"""Seconds; the CLI's own pause before it tries again is shorter, and so is no evidence."""
+_PREFIX: Final = re.compile(r"API Error: (\d{3} )?")
+_ACCOUNT_WINDOWS: Final = ("five_hour", "seven_day")
+_STATUS_OF_ERROR: Final = {
+    "authentication_failed": 401,
+    "oauth_org_not_allowed": 403,
+    "billing_error": 402,
+    "invalid_request": 400,
+    "model_not_found": 404,
+    "rate_limit": 429,
+}
+_OUTWEIGHING: Final = ("billing_error", "authentication_failed", "oauth_org_not_allowed")
+_MESSAGES: Final = {
+    Kind.QUOTA: "The account has reached its usage limit.",
+    Kind.MODEL_LIMIT: "The account has reached its limit for this model.",
+    Kind.BILLING: "The account cannot be billed.",
+    Kind.BURST: "Too many requests at once on this account.",
+    Kind.THROTTLED: "The provider limits requests.",
+    Kind.OVERLOADED: "The provider is overloaded.",
+    Kind.AUTH: "The account's login does not work.",
+    Kind.WORKER_ERROR: "The provider failed to answer.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A turn's failure: the verdict, and the answer's status, error type and message."""
+
+    verdict: Verdict
+    status: int
+    kind: str
+    message: str
+
+
+def broken(message: str, *, started: bool) -> Failure:
+    """The CLI or its stream broke."""
+    return _failure(Verdict(Kind.WORKER_ERROR, started=started), None, message)
+
+
+def timed_out(stage: str, *, started: bool) -> Failure:
+    """A stage of the turn passed its deadline."""
+    return _failure(Verdict(Kind.TIMEOUT, started=started), None, f"Timed out: {stage}.")
+
+
+def failure_of_result(
+    result: Result, error: str | None, limit: LimitInfo | None, *, begun: bool, now: float
+) -> Failure:
+    """Judge a turn that ended in an error. `begun` if its message had come to us already."""
+    if not result.is_error:
+        return broken("The CLI ended the turn without a message.", started=True)
+    status = _status(result, error)
+    verdict = _verdict(result, status, limit, now)
+    if verdict.kind is Kind.CLIENT_ERROR:
+        return _failure(verdict, status, _told(result, status))
+    return _failure(replace(verdict, started=verdict.started or begun), status)
+
+
+def failure_of_retry(notice: System, *, begun: bool) -> Failure:
+    """Judge a provider's refusal that the CLI would try again: we do not wait for that."""
+    status = notice.error_status
+    wait = notice.retry_delay_ms / 1000
+    if status != HTTPStatus.TOO_MANY_REQUESTS:
+        verdict = plain_verdict(status) if status else Verdict(Kind.WORKER_ERROR, started=True)
+    elif wait > _SHORTEST_WAIT:
+        verdict = Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=wait)
+    else:
+        verdict = Verdict(Kind.THROTTLED)
+    return _failure(replace(verdict, started=verdict.started or begun), status)
+
+
+def _status(result: Result, error: str | None) -> int | None:
+    """The status that tells most: some refusals come with a status that hides them."""
+    named = _STATUS_OF_ERROR.get(error or "")
+    if error in _OUTWEIGHING and result.api_error_status not in (401, 403):
+        return named
+    return result.api_error_status or named
+
+
+def _told(result: Result, status: int | None) -> str:
+    """What the client did wrong, in the provider's words where the CLI passes them on."""
+    if result.terminal_reason == "prompt_too_long":
+        return "prompt is too long"
+    if result.api_error == "long_context_credits_required":
+        return "Long context needs extra usage, which this account has not."
+    if status == HTTPStatus.NOT_FOUND:
+        return "The model does not exist, or this account may not use it."
+    return _PREFIX.sub("", result.result or "", count=1)
+
+
+def _verdict(result: Result, status: int | None, limit: LimitInfo | None, now: float) -> Verdict:
+    if result.api_error == "long_context_credits_required":
+        return Verdict(Kind.CLIENT_ERROR)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return limited(limit, now) if limit else Verdict(Kind.THROTTLED)
+    if result.api_error_type == "overloaded_error":
+        return Verdict(Kind.OVERLOADED)
+    if result.terminal_reason == "prompt_too_long":
+        return Verdict(Kind.CLIENT_ERROR)
+    return plain_verdict(status) if status else Verdict(Kind.WORKER_ERROR, started=True)
+
+
+def limited(limit: LimitInfo, now: float) -> Verdict:
+    """Judge a refused request by its windows: one of the whole account outweighs a model's.
+
+    The named window may be merely the representative one: if it stands at allowed, the request
+    came too fast and that is all.
+    """
+    windows = limit.unified_windows
+    spent = {name: windows[name] for name in _ACCOUNT_WINDOWS if name in windows}
+    spent = {name: window for name, window in spent.items() if window.status == "rejected"}
+    if spent:
+        resets = [sane_reset(name, window.resets_at, now) for name, window in spent.items()]
+        until = max((reset for reset in resets if reset), default=None)
+        return Verdict(Kind.QUOTA, Scope.ACCOUNT, until=until)
+    name = limit.rate_limit_type
+    if name is None or (name in windows and windows[name].status != "rejected"):
+        return Verdict(Kind.BURST, Scope.ACCOUNT)
+    until = sane_reset(name, limit.resets_at, now)
+    if is_model_window(name):
+        return Verdict(Kind.MODEL_LIMIT, Scope.MODEL, until=until)
+    return Verdict(Kind.QUOTA, Scope.ACCOUNT, until=until)
+
+
+def _failure(verdict: Verdict, provider: int | None, message: str = "") -> Failure:
+    status = status_of(verdict.kind, provider)
+    text = message or _MESSAGES.get(verdict.kind, "The request was refused.")
+    return Failure(verdict, status, type_of(status), text)

@@ -1,0 +1,148 @@
+"""From the CLI's records to the events of one Messages API stream, or to the turn's failure."""
+
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from worker.core.failure import Failure, broken, failure_of_result, failure_of_retry
+from worker.core.message import Block, MessageBuilder
+from worker.core.records import Assistant, LimitInfo, RateLimit, Record, Result, StreamEvent, System
+from worker.core.tools import Toolbox
+
+_HELD: Final = ("message_start", "content_block_start", "ping")
+"""Events without content: nothing is shown before the first that has some."""
+_GOES_ON: Final = ("end_turn", "stop_sequence", "tool_use")
+"""Stop reasons after which the process may take the conversation's next turn."""
+
+
+class Frame(NamedTuple):
+    """One event of the stream; `data` is its JSON on one line."""
+
+    name: str
+    data: bytes
+
+
+class _Delta(msgspec.Struct):
+    stop_reason: str | None = None
+
+
+class _Head(msgspec.Struct):
+    type: str
+    delta: _Delta = _Delta()
+    content_block: Block | None = None
+
+
+_heads = msgspec.json.Decoder(_Head)
+
+
+class Answer:
+    """Reads the records of one turn. When `done`, either `failure` is set or all was given.
+
+    The end of a message is its `message_stop`, but only after a stop reason: the CLI makes up
+    the end of a broken stream and asks again by itself. `reusable` says that the process may
+    take the next turn; then `content` is what it remembers as its answer.
+    """
+
+    def __init__(self, tools: Toolbox) -> None:
+        self.done = False
+        self.reusable = False
+        self.begun = False
+        self.failure: Failure | None = None
+        self.limit: LimitInfo | None = None
+        self._tools = tools
+        self._error: str | None = None
+        self._held: list[Frame] | None = []
+        self._stop_reason: str | None = None
+        self._stop: Frame | None = None
+        self._foreign_tool = False
+        self._message = MessageBuilder()
+
+    @property
+    def content(self) -> Sequence[Block]:
+        """The message's blocks, tools under the names that the client knows."""
+        return self._message.content()
+
+    def feed(self, record: Record, now: float) -> Collection[Frame]:
+        """Take the next record and give the events that may be shown now."""
+        match record:
+            case StreamEvent(parent_tool_use_id=None):
+                return self._event(bytes(record.event))
+            case Assistant(parent_tool_use_id=None, error=str() as error):
+                self._error = error
+            case RateLimit():
+                self.limit = record.rate_limit_info
+            case System(subtype="api_retry") if record.attempt and not self._stop:
+                self._fail(failure_of_retry(record, begun=self.begun))
+            case Result():
+                return self._result(record, now)
+        return ()
+
+    def cut_short(self, failure: Failure) -> Collection[Frame]:
+        """The records end here. After a complete message that is no loss."""
+        if self._stop:
+            return self._finish(reusable=False)
+        self._fail(failure)
+        return ()
+
+    def _event(self, data: bytes) -> Collection[Frame]:
+        if self._stop:  # the CLI goes on by itself
+            return self._finish(reusable=False)
+        head = _heads.decode(data)
+        if head.content_block and head.content_block.get("type") == "tool_use":
+            data = self._renamed(data, head.content_block)
+        self._message.add(data)
+        frame = Frame(head.type, data)
+        match head.type:
+            case "message_start" if self.begun:
+                return self._break()
+            case "message_start":
+                self.begun = True
+            case "message_delta":
+                self._stop_reason = head.delta.stop_reason or self._stop_reason
+            case "message_stop":
+                return self._stopped(frame)
+        return self._shown(frame)
+
+    def _renamed(self, data: bytes, block: Block) -> bytes:
+        name = self._tools.client_name(str(block.get("name")))
+        if name is None:
+            self._foreign_tool = True
+            return data
+        event: dict[str, object] = msgspec.json.decode(data)
+        return msgspec.json.encode(event | {"content_block": block | {"name": name}})
+
+    def _shown(self, frame: Frame) -> Collection[Frame]:
+        if self._held is None:
+            return (frame,)
+        self._held.append(frame)
+        if frame.name in _HELD:
+            return ()
+        shown, self._held = self._held, None
+        return shown
+
+    def _stopped(self, frame: Frame) -> Collection[Frame]:
+        if self._stop_reason is None:
+            return self._break()
+        self._stop = frame
+        if self._stop_reason in _GOES_ON and not self._foreign_tool:
+            return ()
+        return self._finish(reusable=False)
+
+    def _result(self, result: Result, now: float) -> Collection[Frame]:
+        if self._stop:
+            return self._finish(reusable=not result.is_error)
+        failure = failure_of_result(result, self._error, self.limit, begun=self.begun, now=now)
+        self._fail(failure)
+        return ()
+
+    def _finish(self, *, reusable: bool) -> Collection[Frame]:
+        self.done, self.reusable = True, reusable
+        return self._shown(self._stop) if self._stop else ()
+
+    def _break(self) -> Collection[Frame]:
+        self._fail(broken("The provider's stream broke.", started=True))
+        return ()
+
+    def _fail(self, failure: Failure) -> None:
+        self.done, self.failure = True, failure
