@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from simulator.cache import PromptCache
 from simulator.config import Config, Pacing
 from simulator.errors import ApiError
-from simulator.plans import Ledger, Plan, Style
+from simulator.ledger import Ledger
+from simulator.plans import Plan, Style
 
 
 class Account:
@@ -33,10 +34,12 @@ class Accounts:
         return iter(self._by_name.values())
 
     def named(self, name: str) -> Account:
-        """Raises ApiError if there is none."""
-        if name not in self._by_name:
+        """Raises ApiError if there is none. Where all are welcome there is always one."""
+        if name in self._by_name:
+            return self._by_name[name]
+        if not self._config.open:
             raise ApiError(404, "not_found_error", f"no account {name}")
-        return self._by_name[name]
+        return self._opened(f"sim-{name}")
 
     def of(self, headers: Mapping[str, str]) -> tuple[Account, Style]:
         """The account of a credential, and the header family its answers carry."""

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from simulator.config import Pacing
 from simulator.errors import bad_request
-from simulator.faults import Order
+from simulator.orders import Order
 from simulator.plans import Plan
 from simulator.provider import PROVIDER, Provider
 
@@ -64,7 +64,7 @@ def apply_plan(provider: Provider, change: PlanChange) -> None:
 
 async def _records(request: web.Request) -> web.Response:
     """Bodies come as base64."""
-    return _json(request.app[PROVIDER].records.list())
+    return _json(request.app[PROVIDER].records.kept())
 
 
 async def _tally(request: web.Request) -> web.Response:

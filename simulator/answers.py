@@ -1,4 +1,4 @@
-"""What the simulated model says: a pure function of the request, so that a test can foretell it."""
+"""A whole answer: its content blocks, and why it stopped."""
 
 import hashlib
 import re
@@ -9,58 +9,32 @@ from typing import Literal
 import msgspec
 
 from simulator.markers import Marker, read_markers
-from simulator.prompt import Block, Request, sign
+from simulator.prompt import Request, sign
+from simulator.replies import prose, reply_to
 
-_WORDS = [
-    "amber",
-    "anchor",
-    "autumn",
-    "basket",
-    "beacon",
-    "birch",
-    "bridge",
-    "candle",
-    "canyon",
-    "cedar",
-    "cloud",
-    "coral",
-    "copper",
-    "crane",
-    "dawn",
-    "delta",
-    "dune",
-    "eagle",
-    "ember",
-    "falcon",
-    "fern",
-    "field",
-    "flint",
-    "forest",
-    "garden",
-    "glade",
-    "granite",
-    "harbor",
-    "hazel",
-    "heron",
-    "hill",
-    "ivory",
-]
 _PIECE = re.compile(r"\s*\S{1,8}|\s+")
-_SAY = re.compile(r"^say: ?(.*)", re.DOTALL | re.MULTILINE)
-_REMEMBER = re.compile(r"remember the word\W+(\w+)", re.IGNORECASE)
-_RECALL = re.compile(r"(which|what)\b.*\bword\b", re.IGNORECASE)
+_THOUGHT = 12
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use"]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One content block of an answer. `body` is its text, thinking, or input as JSON."""
+    """One content block. `body` is its text, its thinking, or its input as JSON."""
 
     type: Literal["text", "thinking", "tool_use"]
     body: str
     id: str = ""
     name: str = ""
+
+    def content(self) -> dict[str, object]:
+        """The finished block."""
+        if self.type == "thinking":
+            return {"type": "thinking", "thinking": self.body, "signature": sign(self.body)}
+        if self.type == "text":
+            return {"type": "text", "text": self.body}
+        value = msgspec.json.decode(self.body)
+        return {"type": "tool_use", "id": self.id, "name": self.name, "input": value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +53,15 @@ def pieces(text: str) -> list[str]:
 def answer_to(request: Request, tokens: int) -> Answer:
     """Answer the last user message; `tokens` is the length where nothing else decides."""
     said, markers = read_markers(request.last_user().text())
-    parts = [Part("thinking", prose("thinking " + said, 12))] if _thinks(request, markers) else []
+    thought = Part("thinking", prose("thinking " + said, _THOUGHT))
+    parts = [thought] if _thinks(request, markers) else []
     calls = _calls(request, markers)
-    text, stopped_by = _stop_at(_reply(request, said, tokens), request.stop_sequences)
-    if not calls or said:
+    text, stopped_by = _stop_at(reply_to(request, said, tokens), request.stop_sequences)
+    if said or not calls:
         parts.append(Part("text", text))
-    if stopped_by is None:
-        parts += calls
-    reason: StopReason = "tool_use" if calls else "end_turn"
-    return _fit(parts, request.max_tokens or 1, stopped_by, reason)
-
-
-def prose(seed: str, tokens: int) -> str:
-    """So many words, each one token; the same for the same seed."""
-    digest = hashlib.shake_256(seed.encode()).digest(tokens)
-    return " ".join(_WORDS[byte % len(_WORDS)] for byte in digest)
+    if stopped_by is not None:
+        return _fit(parts, request, "stop_sequence", stopped_by)
+    return _fit(parts + calls, request, "tool_use" if calls else "end_turn")
 
 
 def _thinks(request: Request, markers: Sequence[Marker]) -> bool:
@@ -101,46 +69,18 @@ def _thinks(request: Request, markers: Sequence[Marker]) -> bool:
     return mode == "enabled" or (mode == "adaptive" and any("think" in m.args for m in markers))
 
 
-def _reply(request: Request, said: str, tokens: int) -> str:
-    content = request.last_user().blocks()
-    if echo := _SAY.search(said):
-        return echo[1]
-    if results := [block.texts() for block in content if block.type == "tool_result"]:
-        return "The tool answered: " + " / ".join(results)
-    if word := _REMEMBER.search(said):
-        return f"I will remember {word[1]}."
-    if _RECALL.search(said):
-        return _recall(request)
-    if seen := [_describe(block) for block in content if block.type in {"image", "document"}]:
-        return "I see " + ", ".join(seen) + "."
-    return prose(said, tokens)
-
-
-def _recall(request: Request) -> str:
-    asked = (message.text() for message in request.messages if message.role == "user")
-    words = [word for text in asked for word in _REMEMBER.findall(text)]
-    return f"The word is {words[-1]}." if words else "I was told no word."
-
-
-def _describe(block: Block) -> str:
-    source = block.source
-    if source is None or source.type != "base64":
-        return f"{block.type} {source.url if source else 'without a source'}"
-    size = len(source.data) * 3 // 4 - source.data[-2:].count("=")
-    return f"{block.type} {source.media_type} of {size} bytes"
-
-
 def _calls(request: Request, markers: Sequence[Marker]) -> list[Part]:
     """The offered tools that the prompt asks for; `mcp__SERVER__` may be left out."""
-    seed = hashlib.sha256(b"".join(request.segments())).hexdigest()
-    calls = []
-    for number, marker in enumerate(markers):
-        wanted = marker.args.get("tool")
-        for tool in request.tools:
-            if wanted and (tool.name == wanted or tool.name.endswith(f"__{wanted}")):
-                body = msgspec.json.encode(marker.json).decode()
-                calls.append(Part("tool_use", body, f"toolu_{number:02}{seed[:22]}", tool.name))
-    return calls
+    orders = [marker for marker in markers if "tool" in marker.args]
+    if not orders:
+        return []
+    seed = hashlib.sha256(b"".join(request.segments())).hexdigest()[:22]
+    return [
+        Part("tool_use", msgspec.json.encode(order.json).decode(), f"toolu_{n:02}{seed}", tool.name)
+        for n, order in enumerate(orders)
+        for tool in request.tools
+        if order.args["tool"] in {tool.name, tool.name.rpartition("__")[2]}
+    ]
 
 
 def _stop_at(text: str, sequences: Sequence[str]) -> tuple[str, str | None]:
@@ -151,8 +91,11 @@ def _stop_at(text: str, sequences: Sequence[str]) -> tuple[str, str | None]:
     return text[:at], stop
 
 
-def _fit(parts: Sequence[Part], room: int, stopped_by: str | None, reason: StopReason) -> Answer:
+def _fit(
+    parts: Sequence[Part], request: Request, reason: StopReason, stopped_by: str | None = None
+) -> Answer:
     """Cut what does not fit into max_tokens; a call that does not fit is left out whole."""
+    room = request.max_tokens or 1
     fitting: list[Part] = []
     used = 0
     for part in parts:
@@ -163,16 +106,4 @@ def _fit(parts: Sequence[Part], room: int, stopped_by: str | None, reason: StopR
             return Answer(tuple(fitting), "max_tokens", None, room)
         fitting.append(part)
         used += len(tokens)
-    if stopped_by is not None:
-        return Answer(tuple(fitting), "stop_sequence", stopped_by, max(used, 1))
-    return Answer(tuple(fitting), reason, None, max(used, 1))
-
-
-def content_of(part: Part) -> dict[str, object]:
-    """The finished content block."""
-    if part.type == "thinking":
-        return {"type": "thinking", "thinking": part.body, "signature": sign(part.body)}
-    if part.type == "text":
-        return {"type": "text", "text": part.body}
-    value = msgspec.json.decode(part.body)
-    return {"type": "tool_use", "id": part.id, "name": part.name, "input": value}
+    return Answer(tuple(fitting), reason, stopped_by, max(used, 1))

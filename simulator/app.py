@@ -9,11 +9,11 @@ from aiohttp.typedefs import Handler
 from simulator.admin import admin_routes
 from simulator.config import Config
 from simulator.errors import ApiError
-from simulator.messages import count, messages, request_id
+from simulator.messages import count, messages
 from simulator.provider import BODY, PROVIDER, RECORD, Provider
 from simulator.records import Record
 
-_LARGEST_BODY = 134_217_728
+_LARGEST_BODY = 33_554_432
 _RELEASED = "2026-01-01T00:00:00Z"
 
 
@@ -39,8 +39,11 @@ async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse
     """Record what came, and answer failures in the provider's envelope."""
     if request.path.startswith("/_sim/"):
         return await _answered(request, handler)
+    try:
+        request[BODY] = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return _failure(request, ApiError(413, "request_too_large", "Request is too large"))
     records = request.app[PROVIDER].records
-    request[BODY] = await request.read()
     record = request[RECORD] = _record(request, records.tally.requests + 1)
     records.begin(record)
     try:
@@ -81,13 +84,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _failure(request: web.Request, error: ApiError) -> web.Response:
-    record = request.get(RECORD)
-    identity = request_id(record) if record else "req_sim"
-    headers = {**error.headers, "request-id": identity}
-    body = error.body(identity)
-    return web.Response(
-        status=error.status, body=body, headers=headers, content_type="application/json"
-    )
+    identity = request[RECORD].request_id if RECORD in request else "req_sim"
+    response = web.json_response(body=error.body(identity), status=error.status)
+    response.headers.update({**error.headers, "request-id": identity})
+    return response
 
 
 async def _models(request: web.Request) -> web.Response:

@@ -14,8 +14,7 @@ from simulator.faults import Flaw, How
 from simulator.records import Record
 
 _TERMINAL = "message_stop"
-_NO_FLAW = Flaw(How.DRIBBLE, "never")
-_ERROR = event("error", {"error": {"type": "overloaded_error", "message": "Overloaded"}})
+_HEAD = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +27,35 @@ class Delivery:
     pacing: Pacing
     flaw: Flaw | None = None
 
-    def strikes_before(self, index: int, piece: Piece) -> bool:
-        """Whether the flaw shows before this piece."""
-        if self.flaw is None or self.flaw.how is How.DRIBBLE:
-            return False
-        if self.flaw.at == "last":
-            return piece.name == _TERMINAL
-        places = {"start": 0, "mid": self.total // 2}
-        place = places.get(self.flaw.at)
-        return index == (int(self.flaw.at) if place is None else place)
+    @property
+    def bytewise(self) -> bool:
+        return self.flaw is not None and self.flaw.how is How.DRIBBLE
+
+    def flaw_before(self, index: int, name: str) -> Flaw | None:
+        """The flaw, if it shows before this piece."""
+        if self.flaw is None or self.bytewise:
+            return None
+        at = self.flaw.at
+        if at == "last":
+            return self.flaw if name == _TERMINAL else None
+        places = {"head": _HEAD, "start": 0, "mid": self.total // 2}
+        return self.flaw if index == (places[at] if at in places else int(at)) else None
 
 
 async def deliver(request: web.Request, record: Record, delivery: Delivery) -> web.StreamResponse:
-    """Send it. The answer that comes back is for aiohttp only: it is sent, or the line is dead."""
-    loop = asyncio.get_running_loop()
-    due = loop.time() + delivery.pacing.latency
-    await _until(due)
+    """Send it. What is returned is for aiohttp only: it is sent, or its connection is gone."""
+    await asyncio.sleep(delivery.pacing.latency)
     response = web.StreamResponse(headers=delivery.headers)
-    record.status = 200
-    flaw = delivery.flaw or _NO_FLAW
-    if flaw.at == "head":
-        return await _spoil(request, response, flaw.how)
+    if flaw := delivery.flaw_before(_HEAD, ""):
+        return await _spoil(request, response, flaw)
     await response.prepare(request)
+    record.status = response.status
+    due = asyncio.get_running_loop().time()
     for index, piece in enumerate(delivery.pieces):
-        if delivery.strikes_before(index, piece):
-            return await _spoil(request, response, flaw.how)
+        if flaw := delivery.flaw_before(index, piece.name):
+            return await _spoil(request, response, flaw)
         await _until(due)
-        await _write(
-            response, piece.data, bytewise=delivery.flaw is not None and flaw.how is How.DRIBBLE
-        )
+        await _send(response, piece.data, bytewise=delivery.bytewise)
         record.events += 1
         due += 1 / delivery.pacing.rate if delivery.pacing.rate else 0
     await response.write_eof()
@@ -64,12 +63,11 @@ async def deliver(request: web.Request, record: Record, delivery: Delivery) -> w
 
 
 async def _until(due: float) -> None:
-    loop = asyncio.get_running_loop()
-    if (wait := due - loop.time()) > 0:
+    if (wait := due - asyncio.get_running_loop().time()) > 0:
         await asyncio.sleep(wait)
 
 
-async def _write(response: web.StreamResponse, payload: bytes, *, bytewise: bool) -> None:
+async def _send(response: web.StreamResponse, payload: bytes, *, bytewise: bool) -> None:
     if not bytewise:
         await response.write(payload)
         return
@@ -79,20 +77,21 @@ async def _write(response: web.StreamResponse, payload: bytes, *, bytewise: bool
 
 
 async def _spoil(
-    request: web.Request, response: web.StreamResponse, how: How
+    request: web.Request, response: web.StreamResponse, flaw: Flaw
 ) -> web.StreamResponse:
-    match how:
+    match flaw.how:
         case How.STALL:
             await asyncio.Event().wait()
+        case How.ERROR:
+            fault = {"type": flaw.kind, "message": "A simulated error"}
+            await response.write(event("error", {"error": fault}).data)
+            await response.write_eof()
         case How.END:
             await response.write_eof()
-        case How.ERROR:
-            await response.write(_ERROR.data)
-            await response.write_eof()
-        case How.RESET:
-            _abort(request, reset=True)
-        case _:
-            _abort(request, reset=False)
+        case How.CUT | How.RESET:
+            _abort(request, reset=flaw.how is How.RESET)
+        case How.DRIBBLE:
+            pass
     return response
 
 
@@ -101,7 +100,7 @@ def _abort(request: web.Request, *, reset: bool) -> None:
     transport = request.transport
     if transport is None:
         return
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if reset and sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if reset:
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()

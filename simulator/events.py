@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from simulator.answers import Answer, Part, content_of, pieces
+from simulator.answers import Answer, Part, pieces
 from simulator.prompt import sign
 
 _DELTAS = {"text": "text_delta", "thinking": "thinking_delta", "tool_use": "input_json_delta"}
@@ -39,7 +39,7 @@ class Reply:
 
 def whole_message(reply: Reply) -> bytes:
     answer = reply.answer
-    content = [content_of(part) for part in answer.parts]
+    content = [part.content() for part in answer.parts]
     ending = {"stop_reason": answer.stop_reason, "stop_sequence": answer.stop_sequence}
     return msgspec.json.encode(
         {**_head(reply), "content": content, **ending, "usage": reply.usage(answer.output_tokens)}

@@ -1,15 +1,12 @@
-"""Everything a provider can do wrong, by name, and the orders to do it."""
+"""Everything a provider can do wrong, by name."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import msgspec
-
 from simulator.errors import bad_request
-from simulator.markers import Marker
+
+_PLACES = {"head", "start", "mid", "last"}
 
 
 class Evidence(StrEnum):
@@ -44,25 +41,20 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """`at`: head (before it), start (no event yet), mid, last (the terminal event), or a number."""
+    """`at`: head (before it), start (no event yet), mid, last (the terminal event), or a number.
+
+    `kind` is the error type of an ERROR.
+    """
 
     how: How
     at: str = "mid"
+    kind: str = "overloaded_error"
 
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """A fault that has to happen now. `args` may name another `at`, `retry_after`, `reset`."""
-
-    name: str
-    effect: Refusal | Flaw
-    args: Mapping[str, str]
-
-    def seconds(self, name: str, default: float) -> float:
-        try:
-            return float(self.args.get(name, default))
-        except ValueError as exc:
-            raise bad_request(f"fault {self.name}: {name} is not a number") from exc
+    def __post_init__(self) -> None:
+        """Without a head there is no stream to end or to put an event into."""
+        headless = self.how in {How.END, How.ERROR} and self.at == "head"
+        if headless or not (self.at in _PLACES or self.at.isdecimal()):
+            raise bad_request(f"at={self.at} is no place for this fault")
 
 
 _LIMIT = "rate_limit_error"
@@ -109,74 +101,3 @@ FAULTS: Mapping[str, Refusal | Flaw] = {
     "error_mid": Flaw(How.ERROR),
     "dribble": Flaw(How.DRIBBLE),
 }
-
-
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Put a fault in, `count` times (None: until cleared), where account and model agree."""
-
-    fault: str
-    count: int | None = None
-    account: str | None = None
-    model: str | None = None
-    probability: float = 1
-    args: dict[str, str] = {}
-
-    def __post_init__(self) -> None:
-        """A fault that does not exist would silently never happen."""
-        if self.fault not in FAULTS:
-            raise ValueError(f"fault: not one of {', '.join(FAULTS)}")
-
-    def fits(self, account: str, model: str) -> bool:
-        return self.account in {None, account} and (self.model is None or self.model in model)
-
-
-class Faults:
-    """The standing orders. Markers in the prompt come first; then the oldest order that fits."""
-
-    def __init__(self) -> None:
-        self._orders: list[Order] = []
-        self._struck: Counter[Order | str] = Counter()
-        self._draws = 0
-
-    def add(self, order: Order) -> None:
-        self._orders.append(order)
-
-    def clear(self) -> None:
-        self._orders.clear()
-        self._struck.clear()
-
-    def strike(self, account: str, model: str, markers: Iterable[Marker]) -> Strike | None:
-        """The fault for this request, counted as used."""
-        for marker in markers:
-            if "fault" in marker.args and (strike := self._by_marker(account, marker)):
-                return strike
-        for order in self._orders:
-            if order.fits(account, model) and self._drawn(order.probability):
-                return self._by_order(order)
-        return None
-
-    def _by_marker(self, account: str, marker: Marker) -> Strike | None:
-        name = marker.args["fault"]
-        if name not in FAULTS:
-            raise bad_request(f"simulator marker: no such fault: {name}")
-        times = int(marker.args.get("times", 0))
-        if marker.args.get("account", account) != account:
-            return None
-        if times and self._struck[marker.text] >= times:
-            return None
-        if times:
-            self._struck[marker.text] += 1
-        return Strike(name, FAULTS[name], marker.args)
-
-    def _by_order(self, order: Order) -> Strike:
-        if order.count is not None:
-            self._orders.remove(order)
-            if order.count > 1:
-                self._orders.insert(0, msgspec.structs.replace(order, count=order.count - 1))
-        return Strike(order.fault, FAULTS[order.fault], order.args)
-
-    def _drawn(self, probability: float) -> bool:
-        """Draw by a fixed sequence, so that a run can be repeated."""
-        self._draws += 1
-        digest = hashlib.sha256(str(self._draws).encode()).digest()
-        return int.from_bytes(digest[:4]) < probability * 2**32

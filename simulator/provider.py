@@ -4,7 +4,7 @@ from aiohttp import web
 
 from simulator.accounts import Accounts
 from simulator.config import Config
-from simulator.faults import Faults
+from simulator.orders import Faults
 from simulator.records import Record, Records
 
 

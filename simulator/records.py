@@ -23,6 +23,14 @@ class Record:
     events: int = 0
     left: bool = False
 
+    @property
+    def request_id(self) -> str:
+        return f"req_sim{self.number:021}"
+
+    @property
+    def message_id(self) -> str:
+        return f"msg_sim{self.number:021}"
+
     def header(self, name: str) -> str | None:
         """The first value of a header."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), None)
@@ -52,7 +60,7 @@ class Records:
         self._bytes = 0
         self._kept: deque[Record] = deque()
 
-    def list(self) -> list[Record]:
+    def kept(self) -> list[Record]:
         """Oldest first."""
         return list(self._kept)
 

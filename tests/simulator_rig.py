@@ -12,7 +12,7 @@ import msgspec
 
 from simulator.admin import PlanChange, apply_plan
 from simulator.config import Config, Pacing
-from simulator.faults import Order
+from simulator.orders import Order
 from simulator.plans import Plan
 from simulator.provider import Provider
 from simulator.records import Record, Tally
@@ -48,7 +48,7 @@ class Simulator:
     @property
     def records(self) -> Sequence[Record]:
         """What came, oldest first. Every path, `/api/hello` too; see `calls`."""
-        return self.provider.records.list()
+        return self.provider.records.kept()
 
     @property
     def calls(self) -> Sequence[Record]:
