@@ -7,16 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
-from urllib.parse import urlsplit
 
 from proxy.config import Client
 from proxy.errors import ClientLimitError, UnauthorizedError
 
 LOCAL: Final = Client("local", b"")
 """Everyone on this machine, where no clients are configured."""
-
-_LOOPBACK = ("127.", "::1", "::ffff:127.")
-_LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(slots=True)
@@ -94,17 +90,22 @@ def _key(name: bytes, value: bytes) -> bytes:
 
 
 def _local(headers: Sequence[tuple[bytes, bytes]], peer: str) -> Client:
-    if not peer.startswith(_LOOPBACK):
+    if not is_loopback_peer(peer):
         raise UnauthorizedError("Without client keys only this machine is served.")
     sent = dict(headers)
-    origin = sent.get(b"origin", b"http://localhost")
-    if not (_is_here(b"//" + sent.get(b"host", b"")) and _is_here(origin)):
+    host, origin = sent.get(b"host", b""), sent.get(b"origin", b"http://localhost")
+    names = (host, origin.partition(b"://")[2])
+    if not all(is_loopback_name(name.decode("latin-1")) for name in names):
         raise UnauthorizedError("Without client keys no foreign web page is served.")
     return LOCAL
 
 
-def _is_here(url: bytes) -> bool:
-    try:
-        return urlsplit(url.decode("latin-1")).hostname in _LOOPBACK_NAMES
-    except ValueError:
-        return False
+def is_loopback_peer(peer: str) -> bool:
+    """Whether an address of a connection's other end is on this machine."""
+    return peer.startswith(("127.", "::1", "::ffff:127."))
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a `Host` header names this machine. Any other name was made to lead here."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return name.lower() in {"localhost", "127.0.0.1", "[::1]"}

@@ -1,0 +1,167 @@
+"""The admin port: is it alive, is it ready, what do the accounts do, and the metrics."""
+
+import asyncio
+import hmac
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import prometheus_client
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from proxy.auth import is_loopback_name, is_loopback_peer
+from proxy.config import Address
+from proxy.core.account import ANY_MODEL, Window
+from proxy.core.cooldown import Cooldown, Reason
+from proxy.metrics import Metrics
+from proxy.pool import AccountStatus
+
+OPEN: Final = frozenset({"/livez", "/readyz"})
+"""What kubelets and balancers ask without a token; it tells nothing of accounts or clients."""
+
+OUT_OF_SERVICE: Final = frozenset({Reason.NOT_READY, Reason.AUTH, Reason.BILLING, Reason.DRAINED})
+"""States that time alone does not end. A limit is not one of them: it is answered honestly."""
+
+_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account in the JSON. `until` is when the whole of it may serve again (epoch seconds)."""
+
+    name: str
+    state: str
+    reason: str | None
+    until: float | None
+    in_flight: int
+    limit: int
+    streak: int
+    cooldowns: Mapping[str, Cooldown]
+    windows: Sequence[Window]
+
+    @classmethod
+    def of(cls, status: AccountStatus) -> "AccountView":
+        """The view of what the pool tells."""
+        whole = status.cooldowns.get(ANY_MODEL)
+        return cls(
+            name=status.name,
+            state=status.state,
+            reason=status.detail or (whole and whole.reason),
+            until=whole and whole.until,
+            in_flight=status.in_flight,
+            limit=status.limit,
+            streak=status.streak,
+            cooldowns=dict(status.cooldowns),
+            windows=status.windows,
+        )
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """The proxy in the JSON: `reasons` say why it is not ready, `accounts` counts them by state."""
+
+    version: str
+    uptime: float
+    ready: bool
+    reasons: Sequence[str]
+    accounts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """Serves the operators. Without a token they are on this machine."""
+
+    states: Callable[[], Awaitable[Sequence[AccountStatus]]]
+    draining: Callable[[], bool]
+    metrics: Metrics
+    version: str
+    token: str | None = field(default=None, repr=False)
+    started_at: float = field(default_factory=time.monotonic)
+
+    def app(self) -> web.Application:
+        """The application of the admin listener."""
+        app = web.Application(middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.get("/livez", self._live),
+                web.get("/readyz", self._ready),
+                web.get("/metrics", self._metrics),
+                web.get("/admin/api/accounts", self._accounts),
+                web.get("/admin/api/status", self._status),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse before anything else: a route without a guard cannot exist."""
+        if request.path not in OPEN and (refusal := self._refusal(request)):
+            return refusal
+        return await handler(request)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if self.token is None:
+            here = is_loopback_peer(request.remote or "") and is_loopback_name(request.host)
+            return None if here else _json({"error": "only this machine is served"}, 403)
+        sent = request.headers.get("authorization", "").encode()
+        if hmac.compare_digest(sent, f"Bearer {self.token}".encode()):
+            return None
+        refusal = _json({"error": "the admin token is missing or wrong"}, 401)
+        refusal.headers["www-authenticate"] = "Bearer"
+        return refusal
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return _json({"live": True})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        reasons = self._reasons(await self.states())
+        return _json({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        states = await self.states()
+        text = await asyncio.to_thread(self.metrics.render, states)
+        kind = prometheus_client.CONTENT_TYPE_LATEST
+        return web.Response(body=text, headers={**_HEADERS, "content-type": kind})
+
+    async def _accounts(self, _: web.Request) -> web.Response:
+        views = [AccountView.of(status) for status in await self.states()]
+        return _json({"now": time.time(), "accounts": views})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        states = await self.states()
+        reasons = self._reasons(states)
+        uptime = time.monotonic() - self.started_at
+        counts = Counter(status.state for status in states)
+        return _json(StatusView(self.version, uptime, not reasons, reasons, counts))
+
+    def _reasons(self, states: Sequence[AccountStatus]) -> list[str]:
+        """Why no request should be sent here; none if there is no reason."""
+        reasons = ["draining"] if self.draining() else []
+        if all(status.state in OUT_OF_SERVICE for status in states):
+            reasons.append("no account is in service")
+        return reasons
+
+
+class AdminServer:
+    """The listener of the admin port."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        self.port = 0
+
+    async def start(self, address: Address) -> None:
+        """Listen; raises OSError where that cannot be."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, address.host, address.port, shutdown_timeout=1).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Hang up."""
+        await self._runner.cleanup()
+
+
+def _json(content: object, status: int = 200) -> web.Response:
+    body = msgspec.json.encode(content)
+    return web.Response(body=body, status=status, content_type="application/json", headers=_HEADERS)
