@@ -72,7 +72,7 @@ def _not_a_sample(secret: str) -> str:
 
 
 Listen = Annotated[Address, BeforeValidator(_address)]
-Secret = Annotated[str, AfterValidator(_not_a_sample), Field(repr=False)]
+Secret = Annotated[str, AfterValidator(_not_a_sample)]
 
 
 class CliTimeouts(_Section):
@@ -114,7 +114,7 @@ class ApiSettings(_Section):
     """A Messages API by key. `headers` go with every request; `key` is sent as `x-api-key`."""
 
     url: str = Field(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")
-    key: Secret | None = None
+    key: Secret | None = Field(default=None, repr=False)
     headers: Mapping[str, str] = Field(default={}, repr=False)
     concurrency: PositiveInt = 6
     timeouts: ApiTimeouts = ApiTimeouts()
@@ -142,7 +142,7 @@ class Settings(_Section):
 
     account: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     listen: Listen = Address(host="127.0.0.1", port=9100)
-    token: Secret | None = None
+    token: Secret | None = Field(default=None, repr=False)
     engine: Literal["cli", "api"] = "cli"
     cli: CliSettings | None = None
     api: ApiSettings | None = None

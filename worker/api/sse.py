@@ -10,6 +10,7 @@ from aiohttp import web
 from worker.api.answers import error_event, identity
 from worker.api.delivery import cut_on_failure, deliver, deliver_and_cut, patience
 from worker.api.parts import PARTS, VERDICT
+from worker.core.verdict import Kind, Verdict
 from worker.engines.base import Event, Turn, TurnFailedError
 from worker.errors import ClientGoneError
 
@@ -25,7 +26,8 @@ async def stream(request: web.Request, turn: Turn) -> web.StreamResponse:
     parts = request.app[PARTS]
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    async with parts.engine.turn(turn) as events:
+    async with parts.engine.turn(turn) as unchecked:
+        events = _to_the_end(unchecked)
         opening = await _opening(events)
         parts.metrics.first_event(loop.time() - begun)
         head = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
@@ -35,8 +37,19 @@ async def stream(request: web.Request, turn: Turn) -> web.StreamResponse:
     return response
 
 
+async def _to_the_end(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """No engine gets away with a stream that merely stops."""
+    name = ""
+    async for event in events:
+        name = event.name
+        yield event
+    if name != "message_stop":
+        verdict = Verdict(Kind.WORKER_ERROR, started=True)
+        raise TurnFailedError(verdict, 502, "api_error", "the turn stopped before its end")
+
+
 async def _opening(events: AsyncIterator[Event]) -> bytes:
-    """The events up to the first with content, or to the end if there is none."""
+    """The events up to the first with content."""
     held = []
     async for event in events:
         held.append(_render(event))
