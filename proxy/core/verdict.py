@@ -78,7 +78,7 @@ CONSEQUENCES: Final[Mapping[Kind, Consequence]] = MappingProxyType(
         Kind.OVERLOADED: Consequence(same_again=2),
         Kind.AUTH: Consequence(rests=True, moves=True, elsewhere=EVERYWHERE),
         Kind.CLIENT_ERROR: Consequence(),
-        Kind.WORKER_ERROR: Consequence(rests=True, counts=True, same_again=1, elsewhere=1),
+        Kind.WORKER_ERROR: Consequence(rests=True, counts=True, elsewhere=1),
         Kind.TIMEOUT: Consequence(rests=True, counts=True, elsewhere=1),
         Kind.ABORTED: Consequence(),
     }

@@ -1,0 +1,130 @@
+"""One attempt: a request to one account's upstream, and what its answer came to."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from proxy.core.account import AccountName
+from proxy.core.evidence import read_verdict
+from proxy.core.limits import windows
+from proxy.core.outcome import Outcome, Refusal
+from proxy.core.verdict import Kind, Scope, Verdict
+from proxy.edge import ours
+from proxy.errors import ProxyError, StageTimeoutError, UnreachableError
+from proxy.http1.upstream import Answer, Upstreams
+from proxy.inbound import Inbound
+from proxy.metrics import Metrics, Spent
+from proxy.pool import Lease
+from proxy.relay import Ending, Manner, relay
+from proxy.ways import Way
+
+REFUSAL: Final = 65_536
+"""The most that is read of an answer which is no success, in bytes."""
+
+SERVED: Final = Verdict(Kind.OK, started=True)
+UNREACHABLE: Final = Verdict(Kind.WORKER_ERROR, Scope.ACCOUNT)
+BROKEN: Final = Verdict(Kind.WORKER_ERROR, Scope.ACCOUNT, started=True)
+TIMED_OUT: Final = Verdict(Kind.TIMEOUT, Scope.ACCOUNT, started=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPolicy:
+    """`gate` and `ping` as in `Manner`; `expose_account` tells clients which account served."""
+
+    gate: float = 10.0
+    ping: float = 15.0
+    expose_account: bool = False
+
+
+@dataclass(slots=True)
+class Forwarder:
+    """Sends requests to accounts and carries their answers back."""
+
+    upstreams: Upstreams
+    ways: Mapping[AccountName, Way]
+    metrics: Metrics
+    clock: Callable[[], float]
+    policy: RelayPolicy
+
+    async def attempt(self, inbound: Inbound, lease: Lease) -> Outcome:
+        """Try one account. What comes goes to the client if it is an answer."""
+        loop = asyncio.get_running_loop()
+        trip, account = inbound.trip, lease.account.name
+        trip.account = account
+        began, verdict = loop.time(), Kind.ABORTED
+        try:
+            outcome = await self._exchange(inbound, lease)
+            verdict = outcome.verdict.kind
+        finally:
+            trip.verdicts.append(verdict)
+            self.metrics.attempt_ended(account, verdict, loop.time() - began)
+        return outcome
+
+    async def _exchange(self, inbound: Inbound, lease: Lease) -> Outcome:
+        way = self.ways[lease.account.name]
+        head = way.request(inbound.exchange.head, inbound.call, len(inbound.body))
+        try:
+            async with self.upstreams.exchange(way.origin, head, inbound.body) as answer:
+                if not _succeeded(answer):
+                    return self._judge(answer, lease, await answer.body(REFUSAL))
+                ending = await relay(inbound.exchange, answer, self._manner(inbound, lease))
+        except ProxyError as error:
+            return Outcome(_verdict_of(error), error=error)
+        self._count_tokens(inbound, lease, ending)
+        return self._sum_up(inbound, lease, answer, ending)
+
+    def _sum_up(self, inbound: Inbound, lease: Lease, answer: Answer, ending: Ending) -> Outcome:
+        """What a relayed answer came to, or one that turned out to be none."""
+        if ending.error is not None:
+            inbound.trip.outcome = ending.error.outcome
+            self.metrics.answer_truncated(lease.account.name)
+            return Outcome(_verdict_of(ending.error), error=ending.error)
+        outcome = self._judge(answer, lease, ending.failure or b"")
+        if not inbound.exchange.started:
+            return outcome
+        if ending.failure is not None:
+            inbound.trip.outcome = "failed_midway"
+        return Outcome(replace(outcome.verdict, started=True))
+
+    def _judge(self, answer: Answer, lease: Lease, body: bytes) -> Outcome:
+        """Read what the answer means, and what it tells of the account's windows."""
+        if _succeeded(answer) and not body and not lease.account.plain:
+            return Outcome(SERVED)
+        now = self.clock()
+        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.head.headers}
+        lease.windows = windows(headers, now)
+        verdict = read_verdict(answer.head.status, headers, body, now)
+        return Outcome(verdict, Refusal(answer.head.status, body))
+
+    def _manner(self, inbound: Inbound, lease: Lease) -> Manner:
+        headers = ours(inbound.trip.id)
+        if self.policy.expose_account:
+            headers.append((b"x-headgate-account", lease.account.name.encode()))
+        return Manner(headers, inbound.trip.route.dialect, self.policy.gate, self.policy.ping)
+
+    def _count_tokens(self, inbound: Inbound, lease: Lease, ending: Ending) -> None:
+        trip, usage = inbound.trip, ending.usage
+        trip.usage = usage
+        if usage.total:
+            tokens = {
+                "input": usage.input,
+                "output": usage.output,
+                "cache_read": usage.cache_read,
+                "cache_write": usage.cache_write,
+            }
+            self.metrics.tokens_spent(Spent(lease.account.name, trip.client, trip.family, tokens))
+
+
+def _succeeded(answer: Answer) -> bool:
+    return 200 <= answer.head.status < 300  # noqa: PLR2004
+
+
+def _verdict_of(error: ProxyError) -> Verdict:
+    match error:
+        case UnreachableError():
+            return UNREACHABLE
+        case StageTimeoutError():
+            return TIMED_OUT
+        case _:
+            return BROKEN

@@ -1,0 +1,88 @@
+"""The request path: from a client's request to the settled answer of one account."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from proxy.auth import Authenticator
+from proxy.core.account import AccountName
+from proxy.core.outcome import Outcome
+from proxy.core.retry import Attempts, RetryBudget, Step, pause
+from proxy.core.routes import check_method
+from proxy.core.verdict import CONSEQUENCES
+from proxy.edge import Trip, answer_here, ours
+from proxy.errors import ProxyError
+from proxy.forward import Forwarder
+from proxy.http1.exchange import Exchange
+from proxy.inbound import Inbound, read_inbound
+from proxy.metrics import Metrics
+from proxy.pool import AccountPool, Lease
+from proxy.quota import Quotas
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Authenticate, name the session, lease an account, forward, relay, settle."""
+
+    authenticator: Authenticator
+    quotas: Quotas
+    pool: AccountPool
+    forwarder: Forwarder
+    metrics: Metrics
+    clock: Callable[[], float]
+    budget: RetryBudget = field(default_factory=RetryBudget)
+
+    async def handle(self, exchange: Exchange, trip: Trip) -> None:
+        """Answer one request, on as many accounts as it takes."""
+        client = self.authenticator.client_of(exchange.head.headers, exchange.peer)
+        trip.client = client.name
+        check_method(trip.route, exchange.head.method)
+        if trip.route.local or exchange.head.method == "OPTIONS":
+            answer_here(exchange, trip)
+            return
+        inbound = await read_inbound(exchange, trip, client)
+        self.budget.earn(asyncio.get_running_loop().time())
+        with self.quotas.hold(client, inbound.model):
+            outcome = await self._serve(inbound)
+        self.quotas.spend(client.name, trip.usage.total)
+        if not exchange.started:
+            self._refuse(inbound, outcome)
+
+    async def _serve(self, inbound: Inbound) -> Outcome:
+        """Go from account to account until one has answered, or nothing better is left."""
+        attempts, tried = Attempts(), set[AccountName]()
+        outcome: Outcome | None = None
+        while True:
+            try:
+                async with self.pool.lease(inbound.call, tried) as lease:
+                    tried.add(lease.account.name)
+                    outcome, step = await self._stay(inbound, lease, attempts)
+            except ProxyError:
+                if outcome is None or CONSEQUENCES[outcome.verdict.kind].moves:
+                    raise
+                return outcome
+            if step is Step.ANSWER:
+                return outcome
+            self.metrics.failed_over(outcome.verdict.kind)
+
+    async def _stay(
+        self, inbound: Inbound, lease: Lease, attempts: Attempts
+    ) -> tuple[Outcome, Step]:
+        """Try one account, in place as often as its answers allow."""
+        while True:
+            outcome = await self.forwarder.attempt(inbound, lease)
+            lease.verdict = outcome.verdict
+            step = attempts.after(outcome.verdict, self.budget)
+            if step is not Step.AGAIN:
+                return outcome, step
+            await asyncio.sleep(pause(attempts.same, random.random()))  # noqa: S311 (jitter)
+
+    def _refuse(self, inbound: Inbound, outcome: Outcome) -> None:
+        """Pass the upstream's own refusal on where it is the best answer, else say what is true."""
+        refusal = outcome.passed_on()
+        if refusal is None:
+            raise outcome.told(self.clock())
+        inbound.trip.outcome = outcome.verdict.kind
+        headers = [*ours(inbound.trip.id), (b"content-type", b"application/json")]
+        inbound.exchange.respond(refusal.status, headers, refusal.body)
