@@ -44,6 +44,7 @@ class BackoffPolicy:
     billing: float = 86_400.0
     auth: float = 3_600.0
     failures_to_eject: int = 5
+    request_failures_to_eject: int = 20
     ejection: float = 10.0
     ejection_cap: float = 300.0
 
@@ -54,8 +55,8 @@ def cooldown_after(
     """Decide the rest an account has earned, or one model family on it.
 
     `streak` counts what went wrong in a row, this included. `fraction` of 0..1 spreads accounts
-    that reset in the same second. A failure is the account's own only with scope `account`: a
-    worker that is merely full, or a request that breaks every worker, ejects nobody.
+    that reset in the same second. Failures with scope `request` take far longer to eject: a full
+    worker, or a prompt that breaks every worker, is no broken account.
     """
     match verdict.kind:
         case Kind.QUOTA | Kind.MODEL_LIMIT if verdict.scope is not Scope.REQUEST:
@@ -67,8 +68,8 @@ def cooldown_after(
             return Cooldown(now + policy.billing, Reason.BILLING)
         case Kind.AUTH:
             return Cooldown(now + policy.auth, Reason.AUTH)
-        case Kind.WORKER_ERROR | Kind.TIMEOUT if verdict.scope is Scope.ACCOUNT:
-            return _ejection(streak, now, policy)
+        case Kind.WORKER_ERROR | Kind.TIMEOUT:
+            return _ejection(verdict, streak, now, policy)
     return None
 
 
@@ -91,8 +92,9 @@ def _pause(verdict: Verdict, streak: int, now: float, policy: BackoffPolicy) -> 
     return min(policy.burst_cap, max(SHORTEST, told))
 
 
-def _ejection(streak: int, now: float, policy: BackoffPolicy) -> Cooldown | None:
-    past = streak - policy.failures_to_eject
+def _ejection(verdict: Verdict, streak: int, now: float, policy: BackoffPolicy) -> Cooldown | None:
+    own = verdict.scope is Scope.ACCOUNT
+    past = streak - (policy.failures_to_eject if own else policy.request_failures_to_eject)
     if past < 0:
         return None
     return Cooldown(now + _doubled(policy.ejection, past + 1, policy.ejection_cap), Reason.FAILING)

@@ -51,6 +51,7 @@ _LIMIT_TYPES: Final = frozenset({"rate_limit_error", "rate_limit_exceeded"})
 _QUOTA_CODE: Final = "usage_limit_reached"
 _ACCOUNTS_OWN: Final = frozenset({Kind.QUOTA, Kind.BILLING, Kind.BURST, Kind.AUTH})
 _MAY_HAVE_BEGUN: Final = frozenset({Kind.OK, Kind.WORKER_ERROR, Kind.TIMEOUT})
+_BEGUN: Final = {"0": False, "1": True}
 
 
 class _Details(msgspec.Struct):
@@ -110,7 +111,7 @@ def _told(headers: Mapping[str, str], now: float) -> Verdict | None:
         _member(Scope, headers.get("x-headgate-scope")) or _scope(kind),
         until if until is not None and now < until <= now + FARTHEST_RESET else None,
         retry_after(headers, now),
-        started=headers.get("x-headgate-started") != "0",
+        started=_BEGUN.get(headers.get("x-headgate-started", ""), kind in _MAY_HAVE_BEGUN),
     )
 
 

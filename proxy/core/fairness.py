@@ -52,6 +52,20 @@ class _Class(Generic[T]):
     def push(self, ticket: Ticket[T]) -> None:
         self.lanes.setdefault(ticket.client, _Lane()).tickets[ticket] = None
 
+    def put_back(self, ticket: Ticket[T]) -> None:
+        lane = self.lanes.setdefault(ticket.client, _Lane())
+        lane.tickets[ticket] = None
+        lane.tickets.move_to_end(ticket, last=False)
+        lane.credit += ticket.cost
+        self.lanes.move_to_end(ticket.client, last=False)
+
+    def restore(self, ticket: Ticket[T]) -> None:
+        self.push(ticket)
+        lane = self.lanes[ticket.client]
+        lane.tickets.move_to_end(ticket, last=False)
+        lane.credit += ticket.cost
+        self.lanes.move_to_end(ticket.client, last=False)
+
     def remove(self, ticket: Ticket[T]) -> bool:
         lane = self.lanes.get(ticket.client)
         if lane is None or ticket not in lane.tickets:
@@ -84,7 +98,7 @@ class FairQueue(Generic[T]):
         self._max_bytes = max_bytes
         self._interactive: _Class[T] = _Class()
         self._batch: _Class[T] = _Class()
-        self._since_batch = 0
+        self._since_batch = self._since_batch_before = 0
         self._count = 0
         self.bytes = 0
 
@@ -116,9 +130,24 @@ class FairQueue(Generic[T]):
         if ticket is None:
             return None
         self.remove(ticket)
+        self._since_batch_before = self._since_batch
         waiting = bool(self._batch.lanes) and not ticket.batch
         self._since_batch = self._since_batch + 1 if waiting else 0
         return ticket
+
+    def put_back(self, ticket: Ticket[T]) -> None:
+        """Undo the latest `pop`: the ticket is first in its line again, and nothing is charged."""
+        self._class_of(ticket).put_back(ticket)
+        self._count += 1
+        self.bytes += ticket.size
+        self._since_batch = self._since_batch_before
+
+    def put_back(self, ticket: Ticket[T]) -> None:
+        """Undo the `pop` of a ticket that could not be served after all: its turn stands."""
+        self._class_of(ticket).restore(ticket)
+        self._count += 1
+        self.bytes += ticket.size
+        self._since_batch = BATCH_EVERY - 1 if ticket.batch else max(0, self._since_batch - 1)
 
     def remove(self, ticket: Ticket[T]) -> bool:
         """Leave the queue; False if it was not in it."""
