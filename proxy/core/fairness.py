@@ -25,6 +25,7 @@ class Ticket(Generic[T]):
     client: str
     size: int = 0
     batch: bool = False
+    arrival: int = field(default=0, init=False)
 
     @property
     def cost(self) -> int:
@@ -53,17 +54,11 @@ class _Class(Generic[T]):
         self.lanes.setdefault(ticket.client, _Lane()).tickets[ticket] = None
 
     def put_back(self, ticket: Ticket[T]) -> None:
-        lane = self.lanes.setdefault(ticket.client, _Lane())
-        lane.tickets[ticket] = None
-        lane.tickets.move_to_end(ticket, last=False)
-        lane.credit += ticket.cost
-        self.lanes.move_to_end(ticket.client, last=False)
-
-    def restore(self, ticket: Ticket[T]) -> None:
         self.push(ticket)
         lane = self.lanes[ticket.client]
-        lane.tickets.move_to_end(ticket, last=False)
         lane.credit += ticket.cost
+        for later in [other for other in lane.tickets if other.arrival > ticket.arrival]:
+            lane.tickets.move_to_end(later)
         self.lanes.move_to_end(ticket.client, last=False)
 
     def remove(self, ticket: Ticket[T]) -> bool:
@@ -99,8 +94,7 @@ class FairQueue(Generic[T]):
         self._interactive: _Class[T] = _Class()
         self._batch: _Class[T] = _Class()
         self._since_batch = self._since_batch_before = 0
-        self._count = 0
-        self.bytes = 0
+        self._arrivals = self._count = self.bytes = 0
 
     def __len__(self) -> int:
         return self._count
@@ -116,6 +110,8 @@ class FairQueue(Generic[T]):
         full = self._count >= self._max_count or self.bytes + ticket.size > self._max_bytes
         if full and self._count:
             return False
+        self._arrivals += 1
+        ticket.arrival = self._arrivals
         self._class_of(ticket).push(ticket)
         self._count += 1
         self.bytes += ticket.size
@@ -136,18 +132,11 @@ class FairQueue(Generic[T]):
         return ticket
 
     def put_back(self, ticket: Ticket[T]) -> None:
-        """Undo the latest `pop`: the ticket is first in its line again, and nothing is charged."""
+        """Undo the latest `pop`: the ticket has its old place, and its client its turn."""
         self._class_of(ticket).put_back(ticket)
         self._count += 1
         self.bytes += ticket.size
         self._since_batch = self._since_batch_before
-
-    def put_back(self, ticket: Ticket[T]) -> None:
-        """Undo the `pop` of a ticket that could not be served after all: its turn stands."""
-        self._class_of(ticket).restore(ticket)
-        self._count += 1
-        self.bytes += ticket.size
-        self._since_batch = BATCH_EVERY - 1 if ticket.batch else max(0, self._since_batch - 1)
 
     def remove(self, ticket: Ticket[T]) -> bool:
         """Leave the queue; False if it was not in it."""
