@@ -144,4 +144,3 @@ async def serving(engine, host: str = "127.0.0.1", **settings) -> AsyncIterator[
         session = await stack.enter_async_context(aiohttp.ClientSession())
         port = runner.addresses[0][1]
         yield Served(f"http://{host}:{port}", runner.app[PARTS], session)
-

@@ -154,5 +154,3 @@ async def test_a_connection_serves_again_after_a_stream(worker):
             assert (await answer.read()).endswith(rendered([STOP]))
 
     assert len(worker.session.connector._conns) == 1
-
-

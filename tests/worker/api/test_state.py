@@ -1,0 +1,60 @@
+"""What a worker tells of itself."""
+
+from worker.core.state import EngineState, Limit, Login, Slots, Window
+from worker.core.verdict import Kind, Scope
+
+
+async def test_the_state_is_the_wires(worker, engine):
+    engine.state_now = EngineState(
+        ready=False,
+        reason="auth",
+        login=Login(ok=False, expires_at=1_790_000_000.0),
+        slots=Slots(6, 1),
+        windows=(Window("five_hour", 0.42, 1_790_000_000.0),),
+        limit=Limit(Kind.MODEL_LIMIT, Scope.MODEL, 1_790_000_000.0, ("claude-opus",)),
+        versions={"cli": "2.1.329"},
+    )
+    async with worker.get("/state") as answer:
+        told = await answer.json()
+
+    assert told == {
+        "account": "alice",
+        "engine": "scripted",
+        "versions": {"headgate": "0.1.0", "cli": "2.1.329"},
+        "ready": False,
+        "reason": "auth",
+        "login": {"ok": False, "expires_at": 1_790_000_000.0},
+        "windows": [
+            {
+                "name": "five_hour",
+                "utilization": 0.42,
+                "resets_at": 1_790_000_000.0,
+                "status": "allowed",
+            }
+        ],
+        "limit": {
+            "kind": "model_limit",
+            "scope": "model",
+            "until": 1_790_000_000.0,
+            "models": ["claude-opus"],
+        },
+        "slots": {"max": 6, "busy": 1},
+    }
+
+
+async def test_a_closed_gate_makes_a_ready_worker_drain(worker):
+    async with worker.get("/state") as before:
+        assert ((await before.json())["ready"]) is True
+    worker.parts.gate.close()
+    async with worker.get("/state") as after:
+        told = await after.json()
+
+    assert (told["ready"], told["reason"]) == (False, "draining")
+
+
+async def test_health_is_about_the_process_alone(worker, engine):
+    engine.state_now = EngineState(ready=False, login=Login(ok=False), slots=Slots(0, 0))
+    for path in ("/health", "/livez"):
+        async with worker.get(path) as answer:
+            assert answer.status == 200
+            assert await answer.json() == {"status": "ok"}
