@@ -17,6 +17,9 @@ from proxy.core.cooldown import Cooldown, Reason
 SOFT_REASONS = frozenset({Reason.BURST})
 """A session waits for or spills from an account that rests so; from any other it moves."""
 
+LIMIT_REASONS = frozenset({Reason.QUOTA, Reason.MODEL_LIMIT, Reason.BURST})
+"""An account that rests so is in order: it serves again at a known time."""
+
 
 class Candidate(msgspec.Struct, frozen=True):
     """An account in service, with the most requests it may carry at once.
@@ -90,14 +93,15 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """No slot now. `full` if a slot given back can help.
+    """No slot now. `full` if a slot given back can help, `limited` if a limit's end can.
 
     `until` is the soonest instant at which time alone can help, None if it cannot. `own` is the
     account that the session waits for, None if any will do.
     """
 
     now: float
-    full: bool
+    full: bool = False
+    limited: bool = False
     until: float | None = None
     own: AccountName | None = None
 

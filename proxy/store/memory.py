@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import NamedTuple
 
 from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.affinity import Affinity, Binding
 from proxy.store.base import (
+    LIMIT_REASONS,
     SOFT_REASONS,
     Listener,
     Placing,
@@ -84,7 +84,7 @@ class MemoryStore:
         if tie.own is not None and tie.waits and wish.reach is not Reach.SPILL:
             return self._refusal(wish, now, own=tie.own)
         if wish.reach is Reach.OWN:
-            return Refusal(now, full=False)
+            return Refusal(now)
         return self._elsewhere(wish, tie, now)
 
     def prove(self, slot: Slot) -> None:
@@ -169,14 +169,19 @@ class MemoryStore:
         return self._refusal(wish, now)
 
     def _refusal(self, wish: Wish, now: float, own: AccountName | None = None) -> Refusal:
-        full, until = False, inf
-        for candidate in wish.candidates:
-            if candidate.tried or own not in {None, candidate.name}:
-                continue
-            rest = self.gates[candidate.name].resting(wish.family, now)
-            full = full or rest is None
-            until = until if rest is None else min(until, rest.until)
-        return Refusal(now, full, None if until == inf else until, own)
+        waited_for = [
+            self.gates[candidate.name].resting(wish.family, now)
+            for candidate in wish.candidates
+            if not candidate.tried and own in {None, candidate.name}
+        ]
+        rests = [rest for rest in waited_for if rest is not None]
+        return Refusal(
+            now,
+            full=len(rests) < len(waited_for),
+            limited=any(rest.reason in LIMIT_REASONS for rest in rests),
+            until=min((rest.until for rest in rests), default=None),
+            own=own,
+        )
 
     def _grant(self, wish: Wish, tie: _Tie, account: AccountName, standing: Standing) -> Slot:
         now = self._clock()

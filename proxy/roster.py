@@ -1,0 +1,88 @@
+"""The accounts in configuration: which are in service, and what they report of their windows."""
+
+from collections.abc import Collection, Iterable, Sequence
+from math import inf
+from typing import Final
+
+from proxy.core.account import Account, AccountName, ModelFamily, Window
+from proxy.core.ranking import Share, shares
+from proxy.store.base import Candidate
+
+_FRESH: Final = 1.0
+_NEVER: Final[tuple[float, Sequence[Share]]] = (-inf, ())
+
+
+class Roster:
+    """What this replica knows of accounts by itself. One is in service until told otherwise."""
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        self.accounts: dict[AccountName, Account] = {}
+        self.serving: dict[AccountName, Account] = {}
+        self.windows: dict[AccountName, Sequence[Window]] = {}
+        self._unready: dict[AccountName, str] = {}
+        self._alone: dict[AccountName, tuple[Candidate]] = {}
+        self._shares: dict[ModelFamily, tuple[float, Sequence[Share]]] = {}
+        self.replace(accounts)
+
+    def replace(self, accounts: Iterable[Account]) -> None:
+        """Take over a new configuration; what is known of accounts that stay is kept."""
+        self.accounts = {account.name: account for account in accounts}
+        self._unready = {n: why for n, why in self._unready.items() if n in self.accounts}
+        self.windows = {n: seen for n, seen in self.windows.items() if n in self.accounts}
+        self._alone = {
+            name: (Candidate(name, account.concurrency),) for name, account in self.accounts.items()
+        }
+        self._count()
+
+    def set_ready(self, account: AccountName, reason: str | None) -> bool:
+        """Take an account out of service for a reason, or (None) back in; True if that is news."""
+        if account not in self.accounts or self._unready.get(account) == reason:
+            return False
+        if reason is None:
+            del self._unready[account]
+        else:
+            self._unready[account] = reason
+        self._count()
+        return True
+
+    def unready(self, account: AccountName) -> str | None:
+        """Why an account is out of service, None if it is in."""
+        return self._unready.get(account)
+
+    def observe(self, account: AccountName, windows: Sequence[Window]) -> None:
+        """Take in an account's windows; those of other names that were seen before are kept."""
+        if account not in self.accounts:
+            return
+        known = {window.name: window for window in self.windows.get(account, ())}
+        known |= {window.name: window for window in windows}
+        self.windows[account] = tuple(known.values())
+
+    def shares(self, family: ModelFamily, now: float) -> Sequence[Share]:
+        """The weights of the accounts in service, worked out anew after `_FRESH` seconds."""
+        made_at, weighed = self._shares.get(family, _NEVER)
+        if not made_at <= now < made_at + _FRESH:
+            weighed = shares(tuple(self.serving.values()), self.windows, family, now)
+            self._shares[family] = now, weighed
+        return weighed
+
+    def alone(self, account: AccountName | None) -> tuple[Candidate, ...]:
+        """An account as the only candidate; none if it is not in service."""
+        return self._alone[account] if account is not None and account in self.serving else ()
+
+    def candidates(
+        self, ranked: Sequence[AccountName], tried: Collection[AccountName]
+    ) -> tuple[Candidate, ...]:
+        """All accounts in service: first the ranked, then those that rest, then the tried."""
+        listed = set(ranked) | set(tried)
+        resting = [name for name in self.serving if name not in listed]
+        fresh = [self._alone[name][0] for name in (*ranked, *resting)]
+        done = [
+            Candidate(n, self.serving[n].concurrency, tried=True)
+            for n in tried
+            if n in self.serving
+        ]
+        return (*fresh, *done)
+
+    def _count(self) -> None:
+        self.serving = {n: a for n, a in self.accounts.items() if n not in self._unready}
+        self._shares.clear()
