@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import msgspec
 from aiohttp import web
+
 from worker.api.parts import PARTS, Parts
 from worker.app import make_runner
 from worker.config import parse
@@ -68,7 +69,7 @@ class Scripted:
         default_factory=lambda: EngineState(ready=True, login=Login(ok=True), slots=Slots(2, 0))
     )
     answer: bytes | BaseException = b'{"type":"message"}'
-    count: TokenCount = TokenCount(7)
+    count: TokenCount = field(default_factory=lambda: TokenCount(7))
     turns: list[Turn] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)

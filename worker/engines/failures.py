@@ -7,7 +7,10 @@ import msgspec
 from worker.core.verdict import Kind, Verdict, status_of, type_of, verdict_of_answer
 from worker.engines.base import TurnFailedError
 
-_NEUTRAL = {Kind.AUTH: "the provider refuses this worker's login"}
+_NEUTRAL = {
+    Kind.AUTH: "the provider refuses this worker's login",
+    Kind.BILLING: "the provider cannot bill this worker's account",
+}
 """What is said instead of the provider's own words."""
 
 

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from worker.core.verdict import Kind, Scope, Verdict
-from worker.engines.base import TokenCount, TurnFailedError
 
 from tests.worker.rig import ASK, BLOCK, HELLO, START
+from worker.core.verdict import Kind, Scope, Verdict
+from worker.engines.base import TokenCount, TurnFailedError
 
 STREAM = ASK | {"stream": True}
 
