@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from proxy.auth import is_loopback_name, is_loopback_peer
 from proxy.config import Address
-from proxy.core.account import ANY_MODEL, Window
+from proxy.core.account import ANY_MODEL, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.metrics import Metrics
 from proxy.pool import AccountStatus
@@ -39,7 +39,7 @@ class AccountView(msgspec.Struct, frozen=True):
     in_flight: int
     limit: int
     streak: int
-    cooldowns: Mapping[str, Cooldown]
+    cooldowns: Mapping[ModelFamily, Cooldown]
     windows: Sequence[Window]
 
     @classmethod
@@ -49,14 +49,21 @@ class AccountView(msgspec.Struct, frozen=True):
         return cls(
             name=status.name,
             state=status.state,
-            reason=status.detail or (whole and whole.reason),
-            until=whole and whole.until,
+            reason=status.detail or (whole.reason if whole else None),
+            until=whole.until if whole else None,
             in_flight=status.in_flight,
             limit=status.limit,
             streak=status.streak,
-            cooldowns=dict(status.cooldowns),
+            cooldowns=status.cooldowns,
             windows=status.windows,
         )
+
+
+class AccountsView(msgspec.Struct, frozen=True):
+    """All accounts at one moment (epoch seconds)."""
+
+    now: float
+    accounts: Sequence[AccountView]
 
 
 class StatusView(msgspec.Struct, frozen=True):
@@ -127,7 +134,7 @@ class Admin:
 
     async def _accounts(self, _: web.Request) -> web.Response:
         views = [AccountView.of(status) for status in await self.states()]
-        return _json({"now": time.time(), "accounts": views})
+        return _json(AccountsView(time.time(), views))
 
     async def _status(self, _: web.Request) -> web.Response:
         states = await self.states()

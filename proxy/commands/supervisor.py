@@ -18,15 +18,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. It gets this environment and nothing else; `log` takes what it writes.
-
-    Without `log` it writes where the proxy does.
-    """
+    """What to run. It gets this environment and nothing else, and writes where we do."""
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +91,12 @@ class Supervisor:
 
 
 async def _start(program: Program) -> Process:
-    output = program.log.open("ab") if program.log else None
-    try:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *program.argv),
-            stdin=DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(program.environment),
-            start_new_session=True,
-        )
-    finally:
-        if output:
-            output.close()
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *program.argv),
+        stdin=DEVNULL,
+        env=dict(program.environment),
+        start_new_session=True,
+    )
 
 
 async def _stop(process: Process, grace: float) -> None:

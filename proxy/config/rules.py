@@ -74,8 +74,13 @@ def _account(path: str, entry: Mapping[object, object]) -> Iterator[Problem]:
         if field in entry:
             other = "login" if "url" in entry else "url"
             yield Problem(f"{path}.{field}", f"belongs to an account with {other}")
-    if isinstance(login := entry.get("login"), dict):
+    login = entry.get("login")
+    if isinstance(login, dict):
         yield from _one_of(f"{path}.login", login, _LOGIN_KEYS)
+    if entry.get("engine") == "api" and "url" not in entry:
+        keys = login if isinstance(login, dict) else ()
+        if "api_key" not in keys and "api_key_file" not in keys:
+            yield Problem(f"{path}.engine", "api needs a login by api_key")
 
 
 def _token(path: str, entry: object) -> Iterator[Problem]:

@@ -15,8 +15,10 @@ QUICK = Patience(first=0.01, longest=0.04, steady=60, grace=5)
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 
-def python(code, name="program", log=None):
-    return Program(name, (sys.executable, "-c", code), ENVIRONMENT, log)
+def python(code, log=os.devnull):
+    """A program of this code, what it prints goes to `log`."""
+    code = f"import sys; sys.stdout = open({str(log)!r}, 'a', buffering=1)\n{code}"
+    return Program("program", (sys.executable, "-c", code), ENVIRONMENT)
 
 
 def lines(path: Path):
@@ -47,7 +49,7 @@ def test_the_pause_before_a_restart(previous, ran, expected):
 async def test_a_program_that_ends_is_started_again(tmp_path):
     log = tmp_path / "log"
 
-    async with kept(python("print('here')", log=log)):
+    async with kept(python("print('here')", log)):
         await until(lambda: len(lines(log)) >= 3)
 
     assert set(lines(log)) == {"here"}
@@ -66,7 +68,7 @@ async def test_a_program_that_is_killed_is_started_again():
 async def test_a_program_that_does_not_exist_harms_no_other(tmp_path):
     log = tmp_path / "log"
 
-    async with kept(Program("lost", ("/nowhere/at/all",)), python("print('here')", log=log)):
+    async with kept(Program("lost", ("/nowhere/at/all",)), python("print('here')", log)):
         await until(lambda: lines(log))
 
     assert lines(log)[0] == "here"
@@ -76,7 +78,7 @@ async def test_the_program_gets_the_given_environment_and_no_other(tmp_path, mon
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-for-workers")
     log = tmp_path / "log"
 
-    async with kept(python("import os; print(*sorted(os.environ))", log=log)):
+    async with kept(python("import os; print(*sorted(os.environ))", log)):
         await until(lambda: lines(log))
 
     assert "ANTHROPIC_API_KEY" not in lines(log)[0].split()
@@ -87,14 +89,14 @@ async def test_stopping_lets_the_program_finish_and_ends_what_it_left_behind(tmp
     code = """
 import signal, subprocess, sys, time
 def end(*_):
-    print("finished", flush=True)
+    print("finished")
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-print(child.pid, flush=True)
+print(child.pid)
 time.sleep(600)
 """
-    async with kept(python(code, log=log)) as supervisor:
+    async with kept(python(code, log)) as supervisor:
         child = int((await until(lambda: lines(log)))[0])
         leader = supervisor.running["program"]
 
@@ -108,11 +110,11 @@ async def test_a_program_that_ignores_the_request_to_stop_is_killed(tmp_path):
     code = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("deaf", flush=True)
+print("deaf")
 time.sleep(600)
 """
 
-    async with kept(python(code, log=log), patience=Patience(grace=0.05)) as supervisor:
+    async with kept(python(code, log), patience=Patience(grace=0.05)) as supervisor:
         await until(lambda: lines(log))
         leader = supervisor.running["program"]
 

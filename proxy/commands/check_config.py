@@ -1,0 +1,28 @@
+"""`headgate check-config`: whether a configuration would be taken; if not, all that is wrong."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("check-config")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def check_config(file: Path) -> None:
+    """Print every problem of FILE with its path; nothing is started."""
+    from proxy.config import ConfigError, load
+
+    try:
+        settings = load(file)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(problem)
+        sys.exit(1)
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}")
+    accounts = len(settings.accounts) + len(settings.logins)
+    click.echo(f"ok: {_count(accounts, 'account')}, {_count(len(settings.clients), 'client')}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,94 @@
+"""`headgate status`: the accounts of a running proxy, as a table or as JSON."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from proxy.commands.running import CANNOT_RUN, complain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from proxy.admin import AccountsView, AccountView
+    from proxy.core.account import Window
+
+_COLOURS = {"ready": "green", "probation": "yellow", "burst": "yellow"}
+
+
+@click.command()
+@click.option("--admin", default="http://127.0.0.1:8081", show_default=True, metavar="URL")
+@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="What the admin port says, unchanged.")
+def status(*, admin: str, token_file: Path | None, as_json: bool) -> None:
+    """Show each account: its state, why, until when, what it carries, and its windows."""
+    try:
+        body = _fetch(admin, token_file.read_text().strip() if token_file else None)
+    except (OSError, HTTPException, ValueError) as error:
+        complain(f"{admin}: {error}")
+        sys.exit(CANNOT_RUN)
+    if as_json:
+        click.echo(body)
+        return
+    import msgspec
+    from rich.console import Console
+
+    from proxy.admin import AccountsView
+
+    view = msgspec.json.decode(body, type=AccountsView)
+    Console().print(_table(view))
+
+
+def _fetch(admin: str, token: str | None) -> bytes:
+    """The accounts as JSON. Raises OSError or HTTPException, also when it is refused."""
+    url = urlsplit(admin)
+    connection = HTTPConnection(url.hostname or "", url.port or 8081, timeout=10)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    connection.request("GET", "/admin/api/accounts", headers=headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != 200:  # noqa: PLR2004
+        raise HTTPException(f"{answer.status} {answer.reason}")
+    return body
+
+
+def _table(view: "AccountsView") -> "Table":
+    from rich.table import Table
+
+    table = Table("account", "state", "why", "until", "in flight", "windows", box=None)
+    for account in view.accounts:
+        table.add_row(*_cells(account, view.now))
+    return table
+
+
+def _cells(account: "AccountView", now: float) -> Iterator[str]:
+    colour = _COLOURS.get(account.state, "red")
+    yield account.name
+    yield f"[{colour}]{account.state}[/]"
+    yield account.reason or ""
+    yield countdown(account.until - now) if account.until else ""
+    yield f"{account.in_flight}/{account.limit}"
+    yield _windows(account.windows, now)
+
+
+def _windows(windows: Sequence["Window"], now: float) -> str:
+    return ", ".join(
+        f"{window.name} {window.utilization:.0%}"
+        + (f" ({countdown(window.resets_at - now)})" if window.resets_at else "")
+        for window in windows
+    )
+
+
+def countdown(seconds: float) -> str:
+    """Seconds in the two units that matter: `2h05m`, `4m10s`, `9s`."""
+    left = max(0, round(seconds))
+    minutes, hours, days = left // 60, left // 3600, left // 86400
+    if days:
+        return f"{days}d{hours % 24:02}h"
+    if hours:
+        return f"{hours}h{minutes % 60:02}m"
+    return f"{minutes}m{left % 60:02}s" if minutes else f"{left}s"
