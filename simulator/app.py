@@ -14,6 +14,7 @@ from simulator.provider import BODY, PROVIDER, RECORD, Provider
 from simulator.records import Record
 
 _LARGEST_BODY = 33_554_432
+_KINDS = {404: "not_found_error"}
 _RELEASED = "2026-01-01T00:00:00Z"
 
 
@@ -44,7 +45,7 @@ async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPRequestEntityTooLarge:
         return _failure(request, ApiError(413, "request_too_large", "Request is too large"))
     records = request.app[PROVIDER].records
-    record = request[RECORD] = _record(request, records.tally.requests + 1)
+    record = request[RECORD] = _record(request)
     records.begin(record)
     try:
         response = await _answered(request, handler)
@@ -57,9 +58,8 @@ async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def _record(request: web.Request, number: int) -> Record:
+def _record(request: web.Request) -> Record:
     return Record(
-        number=number,
         method=request.method,
         path=request.rel_url.raw_path,
         query=request.rel_url.raw_query_string,
@@ -73,11 +73,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except web.HTTPException as exc:
-        kind = (
-            "not_found_error"
-            if exc.status == web.HTTPNotFound.status_code
-            else "invalid_request_error"
-        )
+        kind = _KINDS.get(exc.status, "invalid_request_error")
         return _failure(request, ApiError(exc.status, kind, exc.reason))
     except ApiError as exc:
         return _failure(request, exc)

@@ -54,9 +54,7 @@ class Ledger:
     def standings(self, model: str, now: float) -> tuple[Standing, ...]:
         """The windows that a request to this model runs into."""
         return tuple(
-            self._standing(name, now)
-            for name, window in self.plan.windows.items()
-            if window.counts(model)
+            self._standing(name, now) for name in self.plan.windows if self.plan.counts(name, model)
         )
 
     def set_used(self, name: str, share: float, now: float, resets_in: float | None) -> None:
@@ -93,18 +91,17 @@ class Ledger:
 
     def _charge(self, unit: str, amount: float, model: str, now: float) -> None:
         for name, window in self.plan.windows.items():
-            if window.unit == unit and window.counts(model):
-                self._meter(name, now).used += amount
+            if window.unit == unit and self.plan.counts(name, model):
+                meter = self._meters[name] = self._meter(name, now)
+                meter.used += amount
 
     def _meter(self, name: str, now: float) -> _Meter:
+        """The window that is open, else the one that opens now."""
         meter = self._meters.get(name)
         if meter is None or meter.opened_at + self.plan.seconds(name) <= now:
-            meter = self._meters[name] = _Meter(now, 0)
+            return _Meter(now, 0)
         return meter
 
     def _standing(self, name: str, now: float) -> Standing:
-        meter = self._meters.get(name)
-        seconds, budget = self.plan.seconds(name), self.plan.windows[name].budget
-        if meter is None or meter.opened_at + seconds <= now:
-            return Standing(name, 0, budget, now + seconds)
-        return Standing(name, meter.used, budget, meter.opened_at + seconds)
+        meter, budget = self._meter(name, now), self.plan.windows[name].budget
+        return Standing(name, meter.used, budget, meter.opened_at + self.plan.seconds(name))

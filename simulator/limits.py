@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import ceil
 
 from simulator.plans import Plan, Standing, Style
 
@@ -28,7 +29,7 @@ def _unified(standings: Sequence[Standing], plan: Plan) -> dict[str, str]:
     in_use = plan.overage and worst.status == "rejected"
     headers = {
         f"{_PREFIX}-unified-status": worst.status,
-        f"{_PREFIX}-unified-reset": str(round(worst.resets_at)),
+        f"{_PREFIX}-unified-reset": str(ceil(worst.resets_at)),
         f"{_PREFIX}-unified-representative-claim": worst.name,
         f"{_PREFIX}-unified-fallback-percentage": "0.5",
         f"{_PREFIX}-unified-overage-status": "allowed" if plan.overage else "rejected",
@@ -48,7 +49,7 @@ def _unified_window(standing: Standing) -> dict[str, str]:
     prefix = f"{_PREFIX}-unified-{_SHORT[standing.name]}"
     headers = {
         f"{prefix}-status": standing.status,
-        f"{prefix}-reset": str(round(standing.resets_at)),
+        f"{prefix}-reset": str(ceil(standing.resets_at)),
         f"{prefix}-utilization": f"{standing.utilization:.4g}",
     }
     if standing.status == "allowed_warning":
@@ -61,10 +62,10 @@ def _by_unit(standings: Sequence[Standing]) -> dict[str, str]:
     for standing in standings:
         if standing.name in {"requests", "tokens", "input_tokens", "output_tokens"}:
             prefix = f"{_PREFIX}-{standing.name.replace('_', '-')}"
-            reset = datetime.fromtimestamp(standing.resets_at, UTC)
+            reset = datetime.fromtimestamp(ceil(standing.resets_at), UTC)
             headers[f"{prefix}-limit"] = f"{standing.budget:.0f}"
             headers[f"{prefix}-remaining"] = _remaining(standing)
-            headers[f"{prefix}-reset"] = reset.isoformat(timespec="seconds").replace("+00:00", "Z")
+            headers[f"{prefix}-reset"] = f"{reset:%Y-%m-%dT%H:%M:%SZ}"
     return headers
 
 

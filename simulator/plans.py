@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 _LENGTHS = {"five_hour": 18_000.0}
+_MODELS = {"seven_day_opus": ("opus",), "seven_day_sonnet": ("sonnet",)}
 _WEEK = 604_800.0
 _MINUTE = 60.0
 _WARNED_AT = 0.8
@@ -25,16 +26,13 @@ class Style(StrEnum):
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A budget that is full again `seconds` after its first use (0: by its name).
 
-    `models`: parts of model names that count here; none means that every model counts.
+    `models`: parts of model names that count here. None: by the window's name, else all.
     """
 
     budget: float
     unit: Literal["requests", "tokens"] = "requests"
     seconds: float = 0
     models: tuple[str, ...] = ()
-
-    def counts(self, model: str) -> bool:
-        return not self.models or any(part in model for part in self.models)
 
 
 class Burst(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +55,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def seconds(self, name: str) -> float:
         usual = _WEEK if name.startswith("seven_day") else _LENGTHS.get(name, _MINUTE)
         return (self.windows[name].seconds or usual) / self.time_scale
+
+    def counts(self, name: str, model: str) -> bool:
+        """Whether a request to this model counts in the window."""
+        models = self.windows[name].models or _MODELS.get(name, ())
+        return not models or any(part in model for part in models)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 class Record:
     """One request as it came. `ended_at` is None while it runs; `left`: the client went early."""
 
-    number: int
     method: str
     path: str
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     started_at: float
+    number: int = 0
     account: str | None = None
     ended_at: float | None = None
     status: int | None = None
@@ -58,6 +58,7 @@ class Records:
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
+        self._last = 0
         self._kept: deque[Record] = deque()
 
     def kept(self) -> list[Record]:
@@ -65,7 +66,10 @@ class Records:
         return list(self._kept)
 
     def begin(self, record: Record) -> None:
+        """Number it, and keep it while there is room."""
         self.tally.requests += 1
+        self._last += 1
+        record.number = self._last
         self._kept.append(record)
         self._bytes += len(record.body)
         while len(self._kept) > self._most or (self._bytes > self._most_bytes and self._kept):
