@@ -8,6 +8,7 @@ import msgspec
 from worker.core.failure import Failure, broken, failure_of_result, failure_of_retry
 from worker.core.message import Block, MessageBuilder
 from worker.core.records import Assistant, LimitInfo, RateLimit, Record, Result, StreamEvent, System
+from worker.core.state import Window
 from worker.core.tools import Toolbox
 
 _HELD: Final = ("message_start", "content_block_start", "ping")
@@ -23,7 +24,7 @@ class Frame(NamedTuple):
     data: bytes
 
 
-class _Delta(msgspec.Struct):
+class _Delta(msgspec.Struct, frozen=True):
     stop_reason: str | None = None
 
 
@@ -50,7 +51,7 @@ class Answer:
         self.begun = False
         self.failure: Failure | None = None
         self.limit: LimitInfo | None = None
-        self._tools = tools
+        self.tools = tools
         self._error: str | None = None
         self._held: list[Frame] | None = []
         self._stop_reason: str | None = None
@@ -62,6 +63,15 @@ class Answer:
     def content(self) -> Sequence[Block]:
         """The message's blocks, tools under the names that the client knows."""
         return self._message.content()
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The rate-limit windows that came with the answer; most answers bring none."""
+        told = self.limit.unified_windows if self.limit else {}
+        return tuple(
+            Window(name, window.utilization, window.resets_at, window.status)
+            for name, window in told.items()
+        )
 
     def feed(self, record: Record, now: float) -> Collection[Frame]:
         """Take the next record and give the events that may be shown now."""
@@ -105,7 +115,7 @@ class Answer:
         return self._shown(frame)
 
     def _renamed(self, data: bytes, block: Block) -> bytes:
-        name = self._tools.client_name(str(block.get("name")))
+        name = self.tools.client_name(str(block.get("name")))
         if name is None:
             self._foreign_tool = True
             return data

@@ -27,7 +27,7 @@ _EMPTY: Final = "(no content)"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Utterance:
     """All that one side said before the other spoke again."""
 
     role: str
@@ -39,8 +39,8 @@ class Conversation:
     """A request as the CLI has to see it: what it should remember, and what is new."""
 
     origin: bytes
-    past: Sequence[Turn]
-    last: Turn
+    past: Sequence[Utterance]
+    last: Utterance
 
     def remembered(self) -> bytes:
         """Names the history that a process must have to be asked `last`."""
@@ -48,7 +48,7 @@ class Conversation:
 
     def continued(self, answer: Sequence[Block]) -> bytes:
         """Names the history that a process has once it gave this answer."""
-        return chain(self.remembered(), (self.last, Turn("assistant", answer)))
+        return chain(self.remembered(), (self.last, Utterance("assistant", answer)))
 
 
 def conversation_of(client: str, prompt: Prompt) -> Conversation:
@@ -62,7 +62,7 @@ def conversation_of(client: str, prompt: Prompt) -> Conversation:
     return Conversation(_digest(b"", fixed), turns[:-1], turns[-1])
 
 
-def turns_of(messages: Iterable[RawMessage]) -> list[Turn]:
+def turns_of(messages: Iterable[RawMessage]) -> list[Utterance]:
     """Join what one side said in a row, and fold system messages into user turns."""
     turns: list[tuple[str, list[Block]]] = []
     reminders: list[Block] = []
@@ -81,17 +81,17 @@ def turns_of(messages: Iterable[RawMessage]) -> list[Turn]:
         turns[-1][1].extend(said)
     if reminders:
         turns.append(("user", reminders))
-    return [Turn(role, blocks) for role, blocks in turns]
+    return [Utterance(role, blocks) for role, blocks in turns]
 
 
-def chain(known: bytes, turns: Iterable[Turn]) -> bytes:
+def chain(known: bytes, turns: Iterable[Utterance]) -> bytes:
     """Extend the digest of a history by more turns."""
     for turn in turns:
         known = _digest(known, (turn.role, _essence(turn)))
     return known
 
 
-def cli_blocks(turn: Turn) -> list[Block]:
+def cli_blocks(turn: Utterance) -> list[Block]:
     """A turn's content as the CLI takes it."""
     found = [_for_cli(block) for block in turn.blocks if block.get("type") not in _UNSAID]
     return found or [{"type": "text", "text": _EMPTY}]
@@ -118,7 +118,7 @@ def _for_cli(block: Block) -> Block:
     return plain
 
 
-def _essence(turn: Turn) -> list[object]:
+def _essence(turn: Utterance) -> list[object]:
     """What a turn means: adjacent texts as one, without marks and thinking."""
     found: list[object] = []
     texts: list[str] = []

@@ -100,5 +100,6 @@ def _cli_choice(choice: Block | None) -> Block | None:
 
 def blocks_of(content: str | Sequence[Block]) -> list[Block]:
     """Content in its long form, without empty text."""
-    long = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    text: Block = {"type": "text", "text": content}
+    long = [text] if isinstance(content, str) else content
     return [block for block in long if block.get("type") != "text" or block.get("text")]

@@ -83,6 +83,7 @@ class Reply(msgspec.Struct):
     subtype: str
     request_id: str
     error: str = ""
+    response: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class ControlResponse(msgspec.Struct, tag="control_response"):

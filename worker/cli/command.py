@@ -1,0 +1,89 @@
+"""The `claude` command: where it is, how it is started, and its short runs that ask nothing."""
+
+import asyncio
+import os
+import shutil
+import signal
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from worker.cli.process import Launch
+from worker.config import CliSettings
+from worker.core.argv import ARGUMENTS, environment
+from worker.core.state import Login
+from worker.errors import WorkerError
+
+_DEFAULT: Final = "claude"
+_PATIENCE: Final = 15.0
+
+
+class _AuthStatus(msgspec.Struct, rename="camel"):
+    logged_in: bool
+    login_expires_at: float | str | None = None
+
+
+def launch_of(settings: CliSettings) -> Launch:
+    """How a process of these settings is started. Makes its folders, for its user only."""
+    directory = settings.home / "cwd"
+    for folder in (settings.home, settings.config_dir, settings.home / "tmp", directory):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    timeouts = settings.timeouts
+    longest = max(timeouts.first_event, timeouts.stall)
+    home, config_dir = settings.home.absolute(), settings.config_dir.absolute()
+    variables = environment(settings.environment, home, config_dir, longest)
+    return Launch((_find(settings.command), *ARGUMENTS), variables, directory)
+
+
+def _find(command: str) -> str:
+    """The command on PATH, else the one that comes with the claude-agent-sdk package."""
+    if found := shutil.which(command):
+        return str(Path(found).absolute())
+    package = find_spec("claude_agent_sdk") if command == _DEFAULT else None
+    for folder in package.submodule_search_locations or () if package else ():
+        bundled = Path(folder) / "_bundled" / "claude"
+        if bundled.is_file():
+            return str(bundled)
+    raise WorkerError(f"there is no command {command!r}")
+
+
+async def version(launch: Launch) -> str:
+    """The version of the CLI, or the empty string if it does not tell."""
+    words = (await _output(launch, "--version")).split()
+    return words[0].decode(errors="replace") if words else ""
+
+
+async def login(launch: Launch) -> Login:
+    """Whether the CLI holds a login. It asks nobody, so a revoked one still counts."""
+    try:
+        status = msgspec.json.decode(await _output(launch, "auth", "status"), type=_AuthStatus)
+    except msgspec.DecodeError:
+        return Login(ok=False)
+    expires = status.login_expires_at
+    return Login(status.logged_in, expires if isinstance(expires, float) else None)
+
+
+async def _output(launch: Launch, *arguments: str) -> bytes:
+    """What a short run prints; empty if it takes too long."""
+    process = await asyncio.create_subprocess_exec(
+        launch.argv[0],
+        *arguments,
+        env=dict(launch.environment),
+        cwd=launch.directory,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return b""
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return output

@@ -1,0 +1,125 @@
+"""The engine that drives the real `claude` CLI: one process a live conversation."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+
+from worker.cli.answering import Question, answering
+from worker.cli.command import launch_of, version
+from worker.cli.login import LoginWatch
+from worker.cli.pool import Hold, PoolLimits, ProcessPool
+from worker.cli.selftest import offered_models
+from worker.config import CliSettings
+from worker.core.estimate import estimated_tokens
+from worker.core.frames import Answer
+from worker.core.history import conversation_of
+from worker.core.message import assemble
+from worker.core.prompt import decode_prompt
+from worker.core.standing import Standing
+from worker.core.state import EngineState, Login, Slots
+from worker.core.verdict import Kind
+from worker.engines.base import Event, Model, TokenCount, Turn, TurnFailedError
+from worker.errors import UnavailableError
+
+
+class CliEngine:
+    """Serves a turn by the process that remembers its conversation, or by a fresh one."""
+
+    name = "cli"
+
+    def __init__(self, settings: CliSettings, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self._standing = Standing()
+        self._models: Sequence[Model] = ()
+        self._version = ""
+        self._login: LoginWatch | None = None
+        self._pool: ProcessPool | None = None
+
+    async def start(self) -> None:
+        launch = launch_of(self._settings)
+        self._version = await version(launch)
+        self._models = await offered_models(launch, self._settings.timeouts.start)
+        self._login = await self._stack.enter_async_context(LoginWatch(launch))
+        limits = PoolLimits(
+            warm=self._settings.warm,
+            most=self._settings.max_processes,
+            idle_ttl=self._settings.idle_ttl,
+            max_age=self._settings.max_age,
+            patience=self._settings.timeouts.start,
+        )
+        self._pool = await self._stack.enter_async_context(ProcessPool(launch, limits))
+
+    async def stop(self) -> None:
+        self._pool = None
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def turn(self, turn: Turn) -> AsyncIterator[AsyncIterator[Event]]:
+        if self._pool is None:
+            raise UnavailableError("this worker is not running")
+        prompt = decode_prompt(turn.raw)
+        question = Question(prompt, conversation_of(turn.client, prompt))
+        async with (
+            self._pool.hold(question.conversation.remembered()) as hold,
+            aclosing(self._events(hold, question, turn.model)) as events,
+        ):
+            yield events
+
+    async def message(self, turn: Turn) -> bytes:
+        async with self.turn(turn) as events:
+            return assemble([event.data async for event in events])
+
+    async def count_tokens(self, turn: Turn) -> TokenCount:
+        return TokenCount(estimated_tokens(decode_prompt(turn.raw)), estimated=True)
+
+    async def models(self) -> Sequence[Model]:
+        mapped = self._settings.models
+        offered = [model for model in self._models if model.id not in mapped]
+        return [*(Model(name, name) for name in mapped), *offered]
+
+    def state(self) -> EngineState:
+        limit = self._standing.limit_at(self._clock())
+        barred = limit is not None and limit.kind is Kind.AUTH
+        login = self._login.login if self._login else Login(ok=False)
+        login = replace(login, ok=login.ok and not barred)
+        reason = "starting" if self._pool is None else None if login.ok else "auth"
+        return EngineState(
+            ready=reason is None,
+            reason=reason,
+            login=login,
+            slots=Slots(self._settings.max_processes, self._pool.busy if self._pool else 0),
+            windows=self._standing.windows,
+            limit=None if barred else limit,
+            versions={"cli": self._version},
+        )
+
+    async def _events(
+        self, hold: Hold, question: Question, model: str
+    ) -> AsyncGenerator[Event, None]:
+        begun = self._clock()
+        answer = Answer(question.prompt.toolbox())
+        run = answering(hold, question, answer, self._settings, self._clock)
+        async with aclosing(run) as steps:
+            async for frames in steps:
+                if answer.done:
+                    self._learn(answer, model, begun)
+                if answer.reusable:
+                    hold.memory = question.conversation.continued(answer.content)
+                for frame in frames:
+                    yield Event(*frame)
+        if failure := answer.failure:
+            raise TurnFailedError(failure.verdict, failure.status, failure.kind, failure.message)
+
+    def _learn(self, answer: Answer, model: str, begun: float) -> None:
+        """Keep what a turn told of the account."""
+        if answer.windows:
+            self._standing = replace(self._standing, windows=answer.windows)
+        if answer.failure is None:
+            self._standing = self._standing.served(begun)
+            return
+        self._standing = self._standing.failed(answer.failure.verdict, model, self._clock())
+        if answer.failure.verdict.kind is Kind.AUTH and self._login:
+            self._login.doubt()
