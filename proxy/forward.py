@@ -101,7 +101,14 @@ class Forwarder:
         headers = ours(inbound.trip.id)
         if self.policy.expose_account:
             headers.append((b"x-headgate-account", lease.account.name.encode()))
-        return Manner(headers, inbound.trip.route.dialect, self.policy.gate, self.policy.ping)
+
+        def opened() -> None:
+            now = asyncio.get_running_loop().time()
+            inbound.trip.first_byte = now - inbound.exchange.started_at
+            lease.answering()
+
+        dialect = inbound.trip.route.dialect
+        return Manner(headers, dialect, opened, self.policy.gate, self.policy.ping)
 
     def _count_tokens(self, inbound: Inbound, lease: Lease, ending: Ending) -> None:
         trip, usage = inbound.trip, ending.usage

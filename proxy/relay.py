@@ -5,6 +5,7 @@ whole of a short body. Until then nothing has reached the client and another try
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -29,12 +30,14 @@ HELD: Final = 65_536
 class Manner:
     """How to carry an answer: with which headers of ours, in which dialect.
 
-    `gate` is how long content is waited for before the head goes out without it, `ping` the
-    longest silence a client hears, both in seconds.
+    `opened` is called as the answer begins to reach the client. `gate` is how long content is
+    waited for before the head goes out without it, `ping` the longest silence a client hears, both
+    in seconds.
     """
 
     headers: Headers
     dialect: Dialect
+    opened: Callable[[], None]
     gate: float = 10.0
     ping: float = 15.0
 
@@ -91,6 +94,7 @@ async def relay(exchange: Exchange, answer: Answer, manner: Manner) -> Ending:
     body = await answer.body(WHOLE)
     if is_failure(body):
         return Ending(failure=body)
+    manner.opened()
     exchange.respond(head.status, [*to_client(head.headers), *manner.headers], body)
     return Ending(usage=body_usage(body))
 
@@ -145,6 +149,7 @@ class StreamRelay:
         head = self._answer.head
         headers = [*to_client(head.headers), *self._manner.headers]
         length = head.length if isinstance(self._tap, BlindTap) else None
+        self._manner.opened()
         self._exchange.start(head.status, headers, length)
         self._open = True
         if self._held:

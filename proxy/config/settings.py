@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from proxy.core import quota
 from proxy.core.account import Account
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -62,8 +63,8 @@ class Priority(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """What one client may use; None is no limit. `models` are families or full names."""
+class ClientLimits(quota.ClientLimits):
+    """A client's limits as the configuration may hold them."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 

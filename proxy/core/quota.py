@@ -25,10 +25,10 @@ class Limit(StrEnum):
 class ClientLimits:
     """What a client may do; None is no limit. `models` holds families and whole model names."""
 
-    requests_per_minute: int | None = None
     concurrency: int | None = None
+    requests_per_minute: float | None = None
     tokens_per_day: int | None = None
-    models: frozenset[str] | None = None
+    models: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class ClientUse:
 
 def may_use(limits: ClientLimits, model: str | None) -> bool:
     """Whether the client's key covers the model."""
-    return limits.models is None or not limits.models.isdisjoint({model, model_family(model)})
+    return limits.models is None or model in limits.models or model_family(model) in limits.models
 
 
 def _interval(limits: ClientLimits) -> float:

@@ -1,0 +1,152 @@
+"""The composition root: builds every part of the proxy, starts it, drains it, stops it."""
+
+import asyncio
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Self
+
+import structlog
+
+from proxy import wiring
+from proxy.access_log import AccessLog
+from proxy.admin import Admin, AdminServer
+from proxy.auth import Authenticator
+from proxy.config import Settings
+from proxy.edge import Edge
+from proxy.forward import Forwarder
+from proxy.gateway import Gateway
+from proxy.http1.server import Server
+from proxy.http1.upstream import Upstreams
+from proxy.metrics import Metrics
+from proxy.pool import AccountPool
+from proxy.quota import Quotas
+from proxy.store.memory import MemoryStore
+from proxy.ways import way_to
+
+log = structlog.get_logger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class App:
+    """The whole proxy. `async with` starts and stops it; `drain` comes before the stop."""
+
+    def __init__(self, settings: Settings, access_log: AccessLog | None = None) -> None:
+        self.settings = settings
+        self.draining = False
+        self.metrics = Metrics(version("headgate"))
+        self.access_log = access_log or AccessLog(sys.stdout.buffer)
+        self.store = MemoryStore(wiring.store_policy(settings))
+        self.pool = AccountPool(
+            self.store, settings.accounts, wiring.pool_policy(settings), self.metrics
+        )
+        self.upstreams = Upstreams(wiring.upstream_timeouts(settings))
+        self.server = self._server()
+        self.admin = AdminServer(self._admin().app())
+        self._stack = AsyncExitStack()
+        self._daemons = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises OSError where an address cannot be had; nothing is left behind then."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self.access_log.flush)
+            stack.push_async_callback(self.upstreams.close)
+            await stack.enter_async_context(self.pool)
+            await self.admin.start(self.settings.admin.listen)
+            stack.push_async_callback(self.admin.stop)
+            listen = self.settings.listen
+            await self.server.start(listen.host, listen.port)
+            stack.push_async_callback(self.server.close)
+            await self._start_daemons(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def drain(self, *, dwell: bool) -> None:
+        """Turn unready, serve on for the dwell, then let what runs finish, within the limits."""
+        self.draining = True
+        times = self.settings.timeouts
+        self.server.last_answers()
+        if dwell:
+            await asyncio.sleep(times.drain_dwell)
+        left = await self.server.drain(times.drain)
+        if left:
+            log.warning("drain ended early", requests_left=left)
+
+    @property
+    def data_port(self) -> int:
+        """The port for clients, also where the configuration says 0."""
+        return self.server.port
+
+    @property
+    def admin_port(self) -> int:
+        """The port for operators."""
+        return self.admin.port
+
+    def _server(self) -> Server:
+        settings = self.settings
+        forwarder = Forwarder(
+            upstreams=self.upstreams,
+            ways={account.name: way_to(account) for account in settings.accounts},
+            metrics=self.metrics,
+            clock=self.pool.now,
+            policy=wiring.relay_policy(settings),
+        )
+        gateway = Gateway(
+            authenticator=Authenticator(settings.clients),
+            quotas=Quotas(time.time),
+            pool=self.pool,
+            forwarder=forwarder,
+            metrics=self.metrics,
+            clock=self.pool.now,
+            budget=wiring.retry_budget(settings),
+        )
+        self.metrics.watch_queue(lambda: self.pool.waiting)
+        edge = Edge(gateway.handle, self.metrics, self.access_log)
+        return Server(
+            edge, edge.reject, wiring.http_limits(settings), wiring.http_timeouts(settings)
+        )
+
+    def _admin(self) -> Admin:
+        return Admin(
+            states=self.pool.states,
+            draining=lambda: self.draining,
+            metrics=self.metrics,
+            version=version("headgate"),
+            token=self.settings.admin.token,
+        )
+
+    async def _start_daemons(self, stack: AsyncExitStack) -> None:
+        """Start what runs for ever beside the requests; the stack will end it."""
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        for daemon in (self.metrics.watch_loop(),):
+            stack.callback(group.create_task(daemon).cancel)
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, drain, and stop; a second signal is fast.
+
+    An interrupt comes from a person who waits: it skips the dwell, which is for balancers.
+    """
+    loop = asyncio.get_running_loop()
+    stops: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stops.put_nowait, number)
+    try:
+        async with App(settings) as app, asyncio.TaskGroup() as group:
+            log.info("listening", data=str(settings.listen), admin=str(settings.admin.listen))
+            first = await stops.get()
+            log.info("stopping", signal=first.name)
+            draining = group.create_task(app.drain(dwell=first is signal.SIGTERM))
+            second = group.create_task(stops.get())
+            await asyncio.wait((draining, second), return_when=asyncio.FIRST_COMPLETED)
+            draining.cancel()
+            second.cancel()
+    finally:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
