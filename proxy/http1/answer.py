@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from proxy.errors import ProxyError, TruncatedError, WorkerBrokeError
 from proxy.http1.bodies import decoder_for
-from proxy.http1.messages import Framing, FramingError, ResponseHead
+from proxy.http1.messages import FramingError, ResponseHead
 
 MOST_HELD: Final = 65_536
 """Payload kept for a sink that is not there yet; then the worker has to wait."""
@@ -34,6 +34,7 @@ class Answer:
         "_held_size",
         "_loop",
         "_sink",
+        "_surplus",
         "_transport",
         "ended",
         "head",
@@ -54,14 +55,15 @@ class Answer:
         self._held: list[bytes] = []
         self._held_size = 0
         self._error: ProxyError | None = None
+        self._surplus = False
         if self._decoder.done:
             self.end(None)
 
     @property
     def reusable(self) -> bool:
         """Whether the connection is clean for a next request."""
-        whole = self.ended and self._error is None and not self._decoder.rest
-        return whole and self.head.keep_alive and self.head.framing is not Framing.CLOSE
+        whole = self._decoder.done and self._error is None
+        return whole and self.head.keep_alive and not (self._decoder.rest or self._surplus)
 
     def deliver(self, sink: Sink) -> None:
         """Give `sink` what has come, at once, and then what comes."""
@@ -77,6 +79,8 @@ class Answer:
 
     async def body(self, limit: int) -> bytes:
         """The whole payload, of at most `limit` bytes. Raises what ended it otherwise."""
+        if self.ended and self._error is None and self._held_size <= limit:
+            return b"".join(self._held)
         collector = _Collector(self, limit)
         self.deliver(collector)
         return await collector.whole
@@ -97,6 +101,9 @@ class Answer:
 
     def receive(self, data: bytes) -> None:
         """Bytes from the worker's socket."""
+        if self.ended:
+            self._surplus = True
+            return
         self.touched = self._loop.time()
         try:
             payload = self._decoder.feed(data)

@@ -14,7 +14,7 @@ _TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xf
 
 
 class Decoder(Protocol):
-    """Takes a message's bytes after its head; once `done`, `rest` is what came after its end."""
+    """Takes a message's bytes after its head, until `done`; `rest` is what came after its end."""
 
     done: bool
     rest: bytes
@@ -156,7 +156,7 @@ def chunk(payload: bytes) -> bytes:
 
 
 def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
-    """Take the chunks that lie whole at the start of `data`, as events mostly do: where they end."""
+    """Take the chunks that lie whole at the start, as events mostly do; where the last ends."""
     at = 0
     while found := _SIZE_LINE.match(data, at):
         start = found.end()

@@ -1,92 +1,45 @@
-"""One client's connection: a request at a time, its deadlines, and the ways to part."""
+"""One client's connection: its requests one after the other, and their deadlines."""
 
 import asyncio
-import socket
-import struct
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Final, cast
 
-from proxy.errors import RequestTimeoutError
-from proxy.http1.deadlines import NEVER, Sweep
+from proxy.http1.deadlines import NEVER, Outflow
 from proxy.http1.exchange import Exchange
 from proxy.http1.head_buffer import HeadBuffer
 from proxy.http1.heads import render_response
-from proxy.http1.messages import Framing, FramingError, Headers, RequestHead
+from proxy.http1.messages import Framing, FramingError, RequestHead
+from proxy.http1.parting import Parting
 from proxy.http1.request_body import RequestBody
-from proxy.http1.settings import HttpLimits, HttpTimeouts
+from proxy.http1.service import Service
 
-MOST_DROPPED: Final = 1_048_576
-"""What a client may still send after its answer before the connection is reset."""
-
-FAULT: Final = FramingError(500, "internal error")
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A request refused before any handler saw it; method and target as far as they came."""
-
-    status: int
-    message: str
-    method: bytes
-    target: bytes
-    peer: str
-
-
-Handler = Callable[[Exchange], Awaitable[None]]
-Reject = Callable[[Rejection], tuple[Headers, bytes]]
-
-
-@dataclass(slots=True)
-class Service:
-    """What the connections of one server share."""
-
-    handler: Handler
-    reject: Reject
-    limits: HttpLimits
-    timeouts: HttpTimeouts
-    sweep: Sweep
-    tasks: asyncio.TaskGroup
-    connections: "set[ClientConnection]" = field(default_factory=set)
-    draining: bool = False
-    emptied: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Stage(Enum):
-    """Where a client's connection is."""
-
-    HEAD = auto()
-    """Between requests, or in the middle of a head."""
-    EXCHANGE = auto()
-    """A request is being read or answered."""
-    LINGER = auto()
-    """All is said; the client has a moment to read it and hang up."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FAULT: Final = FramingError(500, "something broke inside")
 
 
 class ClientConnection(asyncio.Protocol):
-    """The protocol of one client's socket."""
+    """The protocol of one client's socket.
+
+    Without an exchange it is between requests, perhaps in the middle of a head. With one it is
+    reading or answering that; what comes beyond its body waits for the answer's end. When the
+    connection is to be closed, `Parting` takes the socket over.
+    """
 
     transport: asyncio.Transport
     peer: str
+    _outflow: Outflow
 
     def __init__(self, service: Service) -> None:
         self.deadline = NEVER
         self._service = service
         self._loop = asyncio.get_running_loop()
-        self._stage = Stage.HEAD
         self._heads = HeadBuffer(service.limits)
         self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
         self._task: asyncio.Task[None] | None = None
-        self._since = 0.0
-        self._touched = 0.0
-        self._unsent = 0
-        self._dropped = 0
-        self._paused = False
-        self._reading = True
-        self._patience = service.timeouts.stall
+        self._head_since = 0.0
+        self._idle_until = NEVER
+        self._full = False
+        self._held_up = False
 
     @property
     def closing(self) -> bool:
@@ -94,123 +47,118 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request is being read or answered."""
-        return self._stage is Stage.EXCHANGE
+        return self._exchange is not None
 
-    # asyncio.Protocol
+    # What the socket does.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        self.transport = transport
-        self.peer = _peer(transport)
-        self._service.connections.add(self)
-        self._service.emptied.clear()
-        self.deadline = self._loop.time() + self._service.timeouts.header
+        self.transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) else ""
+        self._outflow = Outflow(self.transport)
+        self.deadline = self._idle_until = self._loop.time() + self._service.timeouts.header
+        self._service.opened(self)
         self._service.sweep.watch(self)
 
     def data_received(self, data: bytes) -> None:
-        match self._stage:
-            case Stage.HEAD:
-                if not self._heads.held:
-                    self._since = self._loop.time()
-                self._heads.add(data)
-                self._next()
-            case Stage.EXCHANGE:
-                self._during_exchange(data)
-            case Stage.LINGER:
-                self._dropped += len(data)
-                if self._dropped > MOST_DROPPED:
-                    self.transport.abort()
+        if self._exchange is not None:
+            self._during_exchange(data)
+            return
+        if not self._heads.held:
+            self._head_since = self._loop.time()
+        self._heads.add(data)
+        self._next()
 
     def eof_received(self) -> bool:
-        if self._stage is Stage.EXCHANGE:
+        if self._exchange is not None:
             self._client_left()
             self.transport.abort()
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._client_left()
         self._service.sweep.forget(self)
-        self._service.connections.discard(self)
-        if not self._service.connections:
-            self._service.emptied.set()
+        self._service.closed(self)
 
     def pause_writing(self) -> None:
-        self._paused = True
-        self._touched = self._loop.time()
-        self._unsent = self.transport.get_write_buffer_size()
-        self.deadline = min(self.deadline, self._touched + self._service.timeouts.linger)
+        now = self._loop.time()
+        self._full = True
+        self._outflow.stuck(now)
+        self.deadline = min(self.deadline, now + self._service.timeouts.linger)
         if self._exchange is not None:
             self._exchange.pause()
 
     def resume_writing(self) -> None:
-        self._paused = False
+        self._full = False
         if self._exchange is not None:
             self._exchange.resume()
+        self._idle_until = self._loop.time() + self._service.timeouts.keep_alive
 
-    # from the exchange
+    # What the exchange asks for.
 
     def await_body(self, *, ask: bool) -> None:
-        self._since = self._touched = self._loop.time()
-        self.deadline = min(self.deadline, self._since + self._service.timeouts.body_idle)
+        self.deadline = min(self.deadline, self._loop.time() + self._service.timeouts.body_idle)
         if ask:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.transport.write(_CONTINUE)
         self._read_on()
 
     def answered(self, *, keep: bool) -> None:
-        self._detach()
+        self._exchange = self._body = self._task = None
         if not keep:
-            self._linger(self._service.timeouts.stall)
+            self._part(self._service.timeouts.stall).say_goodbye()
             return
-        self._stage = Stage.HEAD
         now = self._loop.time()
-        self.deadline = now + self._service.timeouts.keep_alive
+        self.deadline = self._idle_until = now + self._service.timeouts.keep_alive
         if self._heads.held:
-            self._since = now
+            self._head_since = now
             self._next()
         self._read_on()
 
     def cut(self, *, told: bool) -> None:
-        self._detach()
+        self._exchange = self._body = self._task = None
+        parting = self._part(self._service.timeouts.linger)
         if told:
-            self._linger(self._service.timeouts.linger)
-            return
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self._stage = Stage.LINGER
-        self._patience = self._service.timeouts.linger
-        self.deadline = self._loop.time() + self._patience
-        self.transport.close()
+            parting.say_goodbye()
+        else:
+            parting.reset()
 
-    # from the server
+    # What the server asks for.
 
     def retire(self) -> None:
-        """Hang up if no request is under way; the one that is says `Connection: close`."""
-        if self._stage is Stage.HEAD and not self._heads.held:
-            self._linger(self._service.timeouts.linger)
+        if self._exchange is None and not self._heads.held:
+            self._part(self._service.timeouts.linger).say_goodbye()
 
     def end(self) -> None:
-        """Stop at once: the handler is cancelled and what it leaves is cut."""
         if self._task is not None:
             self._task.cancel()
         else:
             self.transport.abort()
 
+    def abort(self) -> None:
+        self.transport.abort()
+
     def overdue(self, now: float) -> None:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent:
-            self._slow_reader(unsent, now)
-            return
-        match self._stage:
-            case Stage.HEAD if self._heads.held:
-                self._reject(FramingError(408, "the head took too long"))
-            case Stage.HEAD:
-                self._linger(self._service.timeouts.linger)
-            case Stage.EXCHANGE:
-                self._slow_body(now)
-            case Stage.LINGER:
+        timeouts = self._service.timeouts
+        stuck = self._outflow.stuck(now)
+        if stuck is not None:
+            self.deadline = now + timeouts.linger
+            if stuck >= timeouts.stall:
                 self.transport.abort()
+        elif self._body is not None:
+            self.deadline = self._body.check(now, timeouts)
+        else:
+            self._between_requests(now)
+
+    def _between_requests(self, now: float) -> None:
+        begun = bool(self._heads.held)
+        timeouts = self._service.timeouts
+        self.deadline = self._head_since + timeouts.header if begun else self._idle_until
+        if self.deadline > now:
+            return
+        if begun:
+            self._reject(FramingError(408, "the head took too long"))
+        else:
+            self._part(timeouts.linger).say_goodbye()
 
     def _next(self) -> None:
         """Begin the next request if its head is all here."""
@@ -218,21 +166,19 @@ class ClientConnection(asyncio.Protocol):
             head = self._heads.take()
             if head is not None:
                 self._begin(head)
+            elif self._heads.held:
+                self.deadline = self._head_since + self._service.timeouts.header
         except FramingError as exc:
             self._reject(exc)
-            return
-        if self._stage is Stage.HEAD and self._heads.held:
-            self.deadline = self._since + self._service.timeouts.header
 
     def _begin(self, head: RequestHead) -> None:
         if (head.length or 0) > self._service.limits.body:
-            raise FramingError(413, "the body is over the limit")
+            raise FramingError(413, "the body is too large")
         body = self._body = RequestBody(head, self._service.limits.body)
-        exchange = self._exchange = Exchange(head, body, self, self._since)
-        exchange.paused = self._paused
-        self._stage = Stage.EXCHANGE
+        exchange = self._exchange = Exchange(head, body, self, self._head_since)
+        exchange.paused = self._full
         self.deadline = NEVER
-        if not body.complete and self._heads.held:
+        if self._heads.held and not body.complete:
             self._heads.add(body.feed(self._heads.take_rest()))
         self._task = self._service.tasks.create_task(self._run(exchange))
 
@@ -243,89 +189,55 @@ class ClientConnection(asyncio.Protocol):
             context = {"message": "a request handler failed", "exception": exc}
             self._loop.call_exception_handler(context)
             if not exchange.started:
-                exchange.respond(500, *self._worded(FAULT, b"", exchange.head.target))
+                target = exchange.head.target
+                exchange.respond(500, *self._service.word(_FAULT, b"", target, self.peer))
         finally:
             exchange.cut()
 
     def _during_exchange(self, data: bytes) -> None:
-        body = self._body
+        body, held = self._body, self._service.limits.held
         if body is not None and not body.complete:
-            self._touched = self._loop.time()
+            body.touched = self._loop.time()
             data = body.feed(data)
-            if not body.awaited and body.size > self._service.limits.held:
+            if body.size > held and not body.awaited:
                 self._hold()
         if data:
             self._heads.add(data)
-            if len(self._heads.held) > self._service.limits.held:
+            if len(self._heads.held) > held:
                 self._hold()
 
     def _hold(self) -> None:
         """Read no more until there is use for it."""
-        if self._reading:
-            self._reading = False
+        if not self._held_up:
+            self._held_up = True
             self.transport.pause_reading()
 
     def _read_on(self) -> None:
-        if not self._reading and len(self._heads.held) <= self._service.limits.held:
-            self._reading = True
+        if self._held_up and len(self._heads.held) <= self._service.limits.held:
+            self._held_up = False
             self.transport.resume_reading()
 
-    def _detach(self) -> None:
-        self._exchange = self._body = self._task = None
-
     def _client_left(self) -> None:
-        if self._exchange is not None:
-            self._exchange.gone = True
-            self._exchange.resume()
-        if self._task is not None:
-            self._task.cancel()
-        self._detach()
+        """Nobody waits for the answer any more: cancel whoever makes it."""
+        exchange, task = self._exchange, self._task
+        self._exchange = self._body = self._task = None
+        if exchange is not None:
+            exchange.leave()
+        if task is not None:
+            task.cancel()
 
     def _reject(self, error: FramingError) -> None:
         method, target = self._heads.request_line()
-        headers, body = self._worded(error, method, target)
+        headers, body = self._service.word(error, method, target, self.peer)
         head = render_response(error.status, headers, Framing.LENGTH, len(body), close=True)
         self.transport.write(head if method == b"HEAD" else head + body)
-        self._linger(self._service.timeouts.linger)
+        self._part(self._service.timeouts.linger).say_goodbye()
 
-    def _worded(self, error: FramingError, method: bytes, target: bytes) -> tuple[Headers, bytes]:
-        rejection = Rejection(error.status, error.message, method, target, self.peer)
-        return self._service.reject(rejection)
-
-    def _linger(self, patience: float) -> None:
-        """Say that no more will come, and give the client a moment to read what was said."""
-        self._stage = Stage.LINGER
-        self._patience = patience
-        self._touched = self._loop.time()
-        self.deadline = self._touched + self._service.timeouts.linger
+    def _part(self, patience: float) -> Parting:
+        """Hand the socket over for its last moments."""
         self._heads.take_rest()
         self._read_on()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()
-
-    def _slow_reader(self, unsent: int, now: float) -> None:
-        """Bytes wait for the client to take them. As long as some move, it is only slow."""
-        if unsent != self._unsent:
-            self._unsent, self._touched = unsent, now
-        if now - self._touched >= self._patience:
-            self.transport.abort()
-        else:
-            self.deadline = now + self._service.timeouts.linger
-
-    def _slow_body(self, now: float) -> None:
-        timeouts = self._service.timeouts
-        self.deadline = NEVER
-        if self._body is None or not self._body.awaited:
-            return
-        due = min(self._touched + timeouts.body_idle, self._since + timeouts.body)
-        if due <= now:
-            self._body.fail(RequestTimeoutError("the body took too long", close=True))
-        else:
-            self.deadline = due
-
-
-def _peer(transport: asyncio.Transport) -> str:
-    name = transport.get_extra_info("peername")
-    return str(name[0]) if isinstance(name, tuple) else ""
+        parting = Parting(self._service, self.transport, patience)
+        self._service.sweep.forget(self)
+        self._service.closed(self)
+        return parting

@@ -6,24 +6,25 @@ from math import inf
 from typing import Final, Protocol
 
 NEVER: Final = inf
+
 LATE: Final = 0.5
 """A sweep this late (s) finds a loop that was held up: what waits in the sockets comes first."""
 
 
 class Watched(Protocol):
-    """Something with a deadline on the loop's clock; it moves on as its owner sees fit."""
+    """Something with a deadline on the loop's clock, which its owner moves as it sees fit."""
 
     deadline: float
 
     def overdue(self, now: float) -> None:
-        """Called after the deadline, once a sweep, until the deadline is moved or it is forgotten."""
+        """Called once a sweep after the deadline, until it is moved or the thing is forgotten."""
 
 
 class Sweep:
-    """Looks over its deadlines every `interval` seconds while there are any."""
+    """Looks over its deadlines a few times within the shortest of them, while it has any."""
 
-    def __init__(self, shortest: Sequence[float]) -> None:
-        self._interval = min(1.0, max(0.01, min(shortest) / 4))
+    def __init__(self, periods: Sequence[float]) -> None:
+        self._interval = min(1.0, max(0.01, min(periods) / 4))
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -36,10 +37,10 @@ class Sweep:
         self._watched.discard(item)
 
     def stop(self) -> None:
+        self._watched.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._watched.clear()
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         due = loop.time() + self._interval
@@ -53,3 +54,21 @@ class Sweep:
         self._timer = None
         if self._watched:
             self._arm(loop)
+
+
+class Outflow:
+    """Tells a peer that reads slowly from one that has stopped: do its bytes move?"""
+
+    __slots__ = ("_moved", "_transport", "_unsent")
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._transport = transport
+        self._unsent = 0
+        self._moved = 0.0
+
+    def stuck(self, now: float) -> float | None:
+        """For how long none has moved, as far as earlier calls saw, or None if none waits."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent, self._moved = unsent, now
+        return now - self._moved if unsent else None

@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.http1.bodies import LAST_CHUNK, chunk
 from proxy.http1.heads import bodyless, render_response
 from proxy.http1.messages import Framing, Headers, RequestHead
 from proxy.http1.request_body import RequestBody
+
+JOIN_BELOW: Final = 16_384
+"""Pieces so small are copied together; larger ones are handed to the transport side by side."""
+
+Signal = Callable[[], None]
 
 
 class Line(Protocol):
@@ -72,8 +77,8 @@ class Exchange:
         self.gone = False
         self.paused = False
         self.bytes_out = 0
-        self.on_pause: Callable[[], None] | None = None
-        self.on_resume: Callable[[], None] | None = None
+        self.on_pause: Signal | None = None
+        self.on_resume: Signal | None = None
         self._body = body
         self._line = line
         self._transport = line.transport
@@ -82,11 +87,6 @@ class Exchange:
         self._framing = Framing.NONE
         self._left = 0
         self._drained: asyncio.Future[None] | None = None
-
-    @property
-    def reading(self) -> bool:
-        """Whether bytes from the client still belong to this request."""
-        return not self._body.complete
 
     async def read_body(self) -> bytes:
         """The whole payload. Raises BadRequestError, TooLargeError or RequestTimeoutError."""
@@ -99,23 +99,30 @@ class Exchange:
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer at once."""
-        self._begin(status, len(body))
-        head = render_response(status, headers, self._framing, len(body), close=self._close)
         if bodyless(self.head.method, status):
-            body = b""
+            self.start(status, headers, len(body) if self.head.method == "HEAD" else None)
+            self.finish()
+            return
+        self._begin(status, Framing.LENGTH)
+        head = render_response(status, headers, Framing.LENGTH, len(body), close=self._close)
         self.bytes_out = len(body)
         if not self.gone:
-            self._transport.write(head + body)
+            self._send(head, body)
         self._end()
 
     def start(self, status: int, headers: Headers, length: int | None) -> None:
         """Begin a streamed answer. `length` is its payload's size where that is known."""
-        self._begin(status, length)
-        head = render_response(status, headers, self._framing, length, close=self._close)
         if bodyless(self.head.method, status):
-            self._framing, self._left = Framing.NONE, 0
+            framing = Framing.NONE
+        elif length is not None:
+            framing, self._left = Framing.LENGTH, length
+        else:
+            framing = Framing.CHUNKED if self.head.minor else Framing.CLOSE
+        self._begin(status, framing)
         if not self.gone:
-            self._transport.write(head)
+            self._transport.write(
+                render_response(status, headers, framing, length, close=self._close)
+            )
 
     def write(self, payload: bytes) -> None:
         """Send payload now; framing it is done here. Over a declared length the answer is cut."""
@@ -133,8 +140,8 @@ class Exchange:
         self._transport.write(payload)
 
     def finish(self) -> None:
-        """The clean end. An answer shorter than it was declared is cut instead."""
-        if self._left:
+        """The clean end. An answer that is shorter than declared, or missing, is cut instead."""
+        if self._left or not self.started:
             self.cut()
         elif not self.finished:
             if self._framing is Framing.CHUNKED and not self.gone:
@@ -143,8 +150,11 @@ class Exchange:
 
     def cut(self) -> None:
         """End the answer so that the client knows it is not whole: the only honest way left."""
-        if not self.finished:
-            self.finished = True
+        if self.finished:
+            return
+        self.finished = True
+        self.on_pause = self.on_resume = None
+        if not self.gone:
             self._line.cut(told=self.started and self._framing is not Framing.CLOSE)
 
     async def drained(self) -> None:
@@ -162,22 +172,35 @@ class Exchange:
     def resume(self) -> None:
         """The connection's word that there is room again."""
         self.paused = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._wake()
         if self.on_resume is not None:
             self.on_resume()
 
-    def _begin(self, status: int, length: int | None) -> None:
+    def leave(self) -> None:
+        """The connection's word that the client has gone."""
+        self.gone = True
+        self._wake()
+        self.on_pause = self.on_resume = None
+
+    def _begin(self, status: int, framing: Framing) -> None:
         if self.started:
             raise RuntimeError("an exchange has one answer")
-        self.started, self.status = True, status
+        self.started, self.status, self._framing = True, status, framing
         keep = self._read and self.head.keep_alive and self.head.framing is not Framing.CHUNKED
         self._close = not keep or self._line.closing
-        if length is not None:
-            self._framing, self._left = Framing.LENGTH, length
+
+    def _send(self, head: bytes, payload: bytes) -> None:
+        if len(payload) < JOIN_BELOW:
+            self._transport.write(head + payload)
         else:
-            self._framing = Framing.CHUNKED if self.head.minor else Framing.CLOSE
+            self._transport.writelines((head, payload))
 
     def _end(self) -> None:
         self.finished = True
-        self._line.answered(keep=not self._close)
+        self.on_pause = self.on_resume = None
+        if not self.gone:
+            self._line.answered(keep=not self._close)
+
+    def _wake(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)

@@ -1,4 +1,4 @@
-"""The values of HTTP/1.1 framing: heads, how a body is bounded, and what is wrong with a message."""
+"""The values of HTTP/1.1 framing: heads, what bounds a body, and why a message is refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class RequestHead:
 
 @dataclass(slots=True)
 class ResponseHead:
-    """A worker's answer up to its body. `length` is set for LENGTH framing, and for HEAD if given."""
+    """An answer up to its body. `length` is set for LENGTH framing, and for HEAD where given."""
 
     status: int
     reason: bytes

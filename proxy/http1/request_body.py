@@ -2,15 +2,20 @@
 
 import asyncio
 
-from proxy.errors import BadRequestError, ProxyError, TooLargeError
+from proxy.errors import BadRequestError, ProxyError, RequestTimeoutError, TooLargeError
 from proxy.http1.bodies import decoder_for
+from proxy.http1.deadlines import NEVER
 from proxy.http1.messages import FramingError, RequestHead
+from proxy.http1.settings import HttpTimeouts
 
 
 class RequestBody:
-    """Collects a body. `complete` once its end was seen, `failed` once it cannot come any more."""
+    """Collects a body of at most `limit` bytes. `size` is the payload so far.
 
-    __slots__ = ("_decoder", "_failure", "_limit", "_parts", "_waiter", "size")
+    `whole` and `feed` may come in any order: the client may be faster than the handler.
+    """
+
+    __slots__ = ("_decoder", "_failure", "_limit", "_parts", "_since", "_waiter", "size", "touched")
 
     def __init__(self, head: RequestHead, limit: int) -> None:
         self._decoder = decoder_for(head.framing, head.length)
@@ -18,6 +23,8 @@ class RequestBody:
         self._parts: list[bytes] = []
         self._failure: ProxyError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._since = 0.0
+        self.touched = 0.0
         self.size = 0
 
     @property
@@ -36,11 +43,11 @@ class RequestBody:
         try:
             payload = self._decoder.feed(data)
         except FramingError as exc:
-            self.fail(BadRequestError(exc.message, close=True))
+            self._fail(BadRequestError(exc.message, close=True))
             return b""
         self.size += len(payload)
         if self.size > self._limit:
-            self.fail(TooLargeError("the body is over the limit", should_retry=False, close=True))
+            self._fail(TooLargeError("The body is too large.", should_retry=False, close=True))
             return b""
         self._parts.append(payload)
         if not self._decoder.done:
@@ -48,16 +55,12 @@ class RequestBody:
         self._wake()
         return self._decoder.rest
 
-    def fail(self, error: ProxyError) -> None:
-        """Nothing more will come: whoever waits, or asks later, gets `error`."""
-        self._failure = error
-        self._parts.clear()
-        self._wake()
-
     async def whole(self) -> bytes:
-        """The payload, once it is all there."""
+        """The payload, once it is all there. Raises what keeps it from coming."""
         if not self._decoder.done and self._failure is None:
-            self._waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._since = self.touched = loop.time()
+            self._waiter = loop.create_future()
             try:
                 await self._waiter
             finally:
@@ -66,6 +69,21 @@ class RequestBody:
             raise self._failure
         parts, self._parts = self._parts, []
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def check(self, now: float, timeouts: HttpTimeouts) -> float:
+        """Give up a body that is waited for too long; when to check again."""
+        if self._waiter is None:
+            return NEVER
+        due = min(self.touched + timeouts.body_idle, self._since + timeouts.body)
+        if due <= now:
+            self._fail(RequestTimeoutError("The body took too long.", close=True))
+            return NEVER
+        return due
+
+    def _fail(self, error: ProxyError) -> None:
+        self._failure = error
+        self._parts.clear()
+        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

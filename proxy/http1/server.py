@@ -1,11 +1,12 @@
 """The client side of the data plane: a listening socket and the connections it brings."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
-from proxy.http1.connection import ClientConnection, Handler, Reject, Rejection, Service
+from proxy.http1.connection import ClientConnection
 from proxy.http1.deadlines import Sweep
 from proxy.http1.exchange import Exchange
+from proxy.http1.service import Handler, Reject, Rejection, Service
 from proxy.http1.settings import HttpLimits, HttpTimeouts
 
 __all__ = ["Exchange", "Handler", "HttpLimits", "HttpTimeouts", "Reject", "Rejection", "Server"]
@@ -25,7 +26,7 @@ class Server:
         timeouts: HttpTimeouts | None = None,
     ) -> None:
         timeouts = timeouts or HttpTimeouts()
-        sweep = Sweep([timeouts.header, timeouts.body_idle, timeouts.keep_alive, timeouts.linger])
+        sweep = Sweep([timeouts.header, timeouts.body_idle, timeouts.linger])
         tasks = asyncio.TaskGroup()
         self._service = Service(handler, reject, limits or HttpLimits(), timeouts, sweep, tasks)
         self._stack = AsyncExitStack()
@@ -71,14 +72,17 @@ class Server:
         return 0
 
     async def close(self) -> None:
-        """End at once what is left: handlers are cancelled, then their connections are cut."""
+        """End at once what is left: handlers are cancelled, what they leave open is cut."""
         if self._listener is not None:
             self._listener.close()
         for connection in tuple(self._service.connections):
             connection.end()
         await self._stack.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._service.timeouts.linger):
+                await self._service.emptied.wait()
         for connection in tuple(self._service.connections):
-            connection.transport.abort()
+            connection.abort()
         await self._service.emptied.wait()
         self._service.sweep.stop()
 

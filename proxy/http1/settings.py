@@ -19,8 +19,7 @@ class HttpTimeouts:
 
     `header` counts from a head's first byte (or the accept), `body_idle` from the last byte of a
     body that is waited for, `body` from its first; `keep_alive` is the rest between requests,
-    `stall` the time a client may go without taking a byte of its answer, `linger` the time it has to
-    hang up.
+    `stall` is how long it may take no byte of its answer, `linger` the time it has to hang up.
     """
 
     header: float = 10.0

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -140,15 +141,15 @@ class Upstreams:
         try:
             async with asyncio.timeout(self._timeouts.connect):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: WorkerConnection(self._timeouts, self._lost),
+                    lambda: WorkerConnection(self._timeouts, partial(self._lost, origin)),
                     origin.host,
                     origin.port,
                     ssl=self._context() if origin.tls else None,
                 )
         except TimeoutError as exc:
-            raise UnreachableError("connect: the worker does not take the connection") from exc
+            raise UnreachableError("connect: The worker does not take the connection.") from exc
         except OSError as exc:
-            raise UnreachableError("connect: the worker cannot be reached") from exc
+            raise UnreachableError("connect: The worker cannot be reached.") from exc
         self._all.add(connection)
         self._sweep.watch(connection)
         return connection
@@ -158,9 +159,11 @@ class Upstreams:
             self._tls = ssl.create_default_context()
         return self._tls
 
-    def _lost(self, connection: WorkerConnection) -> None:
+    def _lost(self, origin: Origin, connection: WorkerConnection) -> None:
         self._all.discard(connection)
         self._sweep.forget(connection)
-        for resting in self._idle.values():
-            if connection in resting:
-                resting.remove(connection)
+        resting = self._idle.get(origin, [])
+        if connection in resting:
+            resting.remove(connection)
+        if not resting:
+            self._idle.pop(origin, None)
