@@ -1,8 +1,7 @@
 """Settings: a YAML file and `HEADGATE_WORKER_*`, parsed once and trusted from then on."""
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,11 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-PREFIX: Final = "HEADGATE_WORKER_"
-_VERBATIM: Final = ("environment", "headers")
-"""Mappings whose keys are other people's names: their case is kept."""
+from worker.references import resolved, with_variables
+
 _SAMPLES: Final = frozenset({"changeme", "change-me", "example", "password", "secret", "token"})
-_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class ConfigError(Exception):
@@ -163,9 +160,7 @@ def load(
     file: Path | None, environ: Mapping[str, str] = os.environ, **overrides: str | None
 ) -> Settings:
     """Read the settings; `overrides` beat the environment, which beats the file."""
-    raw = _read(file) if file else {}
-    for path, value in _variables(environ):
-        _put(raw, path, value)
+    raw = with_variables(_read(file) if file else {}, environ, Settings.model_fields)
     raw |= {key: value for key, value in overrides.items() if value is not None}
     return parse(raw, environ)
 
@@ -173,13 +168,13 @@ def load(
 def parse(raw: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """Turn raw values into settings, or tell every problem at once."""
     problems: list[str] = []
-    resolved = _resolved(raw, "", environ, problems)
+    values = resolved(dict(raw), environ, problems)
     try:
-        settings = Settings.model_validate(resolved)
+        settings = Settings.model_validate(values)
     except ValidationError as exc:
-        told = {problem.partition(":")[0] for problem in problems}
-        found = [(_dotted(error["loc"]), error["msg"]) for error in exc.errors()]
-        problems += [f"{path}: {text}" for path, text in found if path not in told]
+        told = {problem.partition(":")[0].removesuffix("_file") for problem in problems}
+        found = [(".".join(map(str, error["loc"])), error["msg"]) for error in exc.errors()]
+        problems += [f"{path or 'settings'}: {text}" for path, text in found if path not in told]
     if problems:
         raise ConfigError(tuple(problems))
     return settings
@@ -193,59 +188,3 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigError((f"{file}: must hold a mapping",))
     return raw
-
-
-def _variables(environ: Mapping[str, str]) -> Iterator[tuple[list[str], str]]:
-    """`HEADGATE_WORKER_CLI__WARM=3` is `cli.warm`.
-
-    Names that are no setting are passed over: Kubernetes makes up `HEADGATE_WORKER_PORT` and more
-    for a service of that name.
-    """
-    for name, value in environ.items():
-        if not name.startswith(PREFIX):
-            continue
-        parts = name.removeprefix(PREFIX).split("__")
-        keep = next((i for i, part in enumerate(parts) if part.lower() in _VERBATIM), len(parts))
-        path = [part.lower() for part in parts[: keep + 1]] + parts[keep + 1 :]
-        if path[0].removesuffix("_file") in Settings.model_fields:
-            yield path, value
-
-
-def _put(raw: dict[str, Any], path: list[str], value: str) -> None:
-    for part in path[:-1]:
-        inner = raw.get(part)
-        raw[part] = dict(inner) if isinstance(inner, dict) else {}
-        raw = raw[part]
-    raw[path[-1]] = value
-
-
-def _resolved(value: Any, path: str, environ: Mapping[str, str], problems: list[str]) -> Any:
-    """Replace `${VAR}`, and `name_file: path` by `name: content`; note what cannot be."""
-    if isinstance(value, str):
-        missing = [name for name in _REFERENCE.findall(value) if name not in environ]
-        problems += [f"{path}: the variable {name} is not set" for name in missing]
-        return _REFERENCE.sub(lambda match: environ.get(match[1], ""), value)
-    if isinstance(value, list):
-        return [_resolved(v, f"{path}.{i}", environ, problems) for i, v in enumerate(value)]
-    if not isinstance(value, Mapping):
-        return value
-    found = {}
-    for key, raw in value.items():
-        inner = _resolved(raw, f"{path}.{key}".lstrip("."), environ, problems)
-        name = str(key).removesuffix("_file")
-        if name != key and name in value:
-            problems.append(f"{path}.{key}: given beside {name}".lstrip("."))
-        found[name] = inner if name == key else _content(inner, f"{path}.{key}", problems)
-    return found
-
-
-def _content(file: Any, path: str, problems: list[str]) -> Any:
-    try:
-        return Path(str(file)).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        problems.append(f"{path.lstrip('.')}: {exc}")
-        return None
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "settings"
