@@ -155,13 +155,15 @@ class AdminServer:
     """The listener of the admin port."""
 
     def __init__(self, app: web.Application) -> None:
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=1
+        )
         self.port = 0
 
     async def start(self, address: Address) -> None:
         """Listen; raises OSError where that cannot be."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, address.host, address.port, shutdown_timeout=1).start()
+        await web.TCPSite(self._runner, address.host, address.port).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
