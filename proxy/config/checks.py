@@ -126,7 +126,7 @@ def _login(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Url = Annotated[str, AfterValidator(_url)]
 Listen = Annotated[Address, NoDecode, BeforeValidator(_address)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]

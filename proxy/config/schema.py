@@ -19,11 +19,11 @@ from proxy.config.checks import (
     Name,
     NotYet,
     Place,
+    Positive,
     Secret,
     SecretFile,
     StoreUrl,
     Url,
-    Weight,
 )
 from proxy.config.settings import (
     ADMIN,
@@ -31,7 +31,6 @@ from proxy.config.settings import (
     Admin,
     Affinity,
     Client,
-    ClientLimits,
     Count,
     Gate,
     Limits,
@@ -44,10 +43,23 @@ from proxy.config.settings import (
     Timeouts,
 )
 from proxy.core.account import Account, AccountName
+from proxy.core.quota import ClientLimits
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class LimitsEntry(_Entry):
+    concurrency: Count | None = None
+    requests_per_minute: Positive | None = None
+    tokens_per_day: Count | None = None
+    models: tuple[str, ...] | None = None
+
+    def value(self) -> ClientLimits:
+        return ClientLimits(
+            self.concurrency, self.requests_per_minute, self.tokens_per_day, self.models
+        )
 
 
 class ClientEntry(_Entry):
@@ -56,13 +68,15 @@ class ClientEntry(_Entry):
     key_hash: Digest | None = None
     key_file: SecretFile | None = None
     priority: Priority = Priority.INTERACTIVE
-    limits: ClientLimits = ClientLimits()
+    limits: LimitsEntry = LimitsEntry()
     revoked: bool = False
 
     def value(self) -> Client:
         key = self.key or self.key_file or ""
         digest = self.key_hash or hashlib.sha256(key.encode()).hexdigest()
-        return Client(self.name, bytes.fromhex(digest), self.priority, self.limits, self.revoked)
+        return Client(
+            self.name, bytes.fromhex(digest), self.priority, self.limits.value(), self.revoked
+        )
 
 
 class BedrockEntry(_Entry):
@@ -109,7 +123,7 @@ class AccountEntry(_Entry):
     token_file: SecretFile | None = None
     headers: dict[HeaderName, HeaderValue] = {}
     concurrency: Count = 6
-    weight: Weight = 1.0
+    weight: Positive = 1.0
     login: Annotated[LoginEntry, LoginShape] | None = None
     engine: Literal["cli", "api"] = "cli"
     command: str | None = None

@@ -1,6 +1,6 @@
 """The values that configuration becomes. Durations are seconds, sizes are bytes.
 
-The groups are checked as they stand here: a key that a group lacks is an error.
+The groups are checked as they stand here.
 """
 
 import ipaddress
@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from proxy.core import quota
 from proxy.core.account import Account
+from proxy.core.quota import ClientLimits
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
-
-_CLOSED = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +61,6 @@ class Priority(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientLimits(quota.ClientLimits):
-    """A client's limits as the configuration may hold them."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-
-    concurrency: Count | None = None
-    requests_per_minute: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    tokens_per_day: Count | None = None
-    models: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
     """Someone who may send requests. Of the key only its SHA-256 digest is kept.
 
@@ -84,7 +70,7 @@ class Client:
     name: str
     digest: bytes = field(repr=False)
     priority: Priority = Priority.INTERACTIVE
-    limits: ClientLimits = ClientLimits()
+    limits: ClientLimits = field(default_factory=ClientLimits)
     revoked: bool = False
 
 
@@ -128,8 +114,6 @@ class Login:
 class Affinity:
     """How long a session stays bound after its last request, and how many are remembered."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-
     ttl: Seconds = 3600
     max_sessions: Count = 100_000
 
@@ -137,8 +121,6 @@ class Affinity:
 @dataclass(frozen=True, slots=True)
 class Gate:
     """How long a slot outlives a silent replica, and a session waits for its own account."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     lease_ttl: Seconds = 45
     spill_after: Pause = 20
@@ -148,8 +130,6 @@ class Gate:
 class Queue:
     """How many requests may wait, how large together, how long each."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-
     max_requests: Count = 1000
     max_bytes: Count = 268_435_456
     max_wait: Pause = 60
@@ -158,8 +138,6 @@ class Queue:
 @dataclass(frozen=True, slots=True)
 class Retries:
     """The budget of retries: a `share` of the requests, and at least `floor` a second."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.1
     floor: Pause = 1
@@ -173,8 +151,6 @@ class Timeouts:
     stream may be silent before the client gets a sign of life. `drain_dwell` and `drain` are the
     two phases of stopping: unready but serving, then finishing.
     """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     client_header: Seconds = 10
     client_body_idle: Seconds = 30
@@ -192,8 +168,6 @@ class Timeouts:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The largest body and the largest head that a client may send."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     body: Count = 33_554_432
     header: Annotated[int, Field(ge=1024)] = 65_536

@@ -6,7 +6,6 @@ import pytest
 from proxy.config import (
     Address,
     Client,
-    ClientLimits,
     ConfigError,
     Login,
     LoginMethod,
@@ -14,6 +13,7 @@ from proxy.config import (
     load,
 )
 from proxy.core.account import Account
+from proxy.core.quota import ClientLimits
 
 ACCOUNTS = "accounts: [{name: a, url: 'http://127.0.0.1:9101'}]\n"
 CLIENTS = "clients: [{name: alice, key: a-good-key}]\n"
