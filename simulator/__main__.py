@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(listen: str, config: Path | None) -> None:
     """Serve a simulated Messages API. Without a configuration any credential is welcome."""
+    import uvloop
+
     from simulator.config import Config, load_config
 
     host, _, port = listen.rpartition(":")
@@ -26,7 +28,7 @@ def main(listen: str, config: Path | None) -> None:
         settings = load_config(config) if config else Config(open=True)
     except msgspec.DecodeError as exc:
         raise click.ClickException(f"{config}: {exc}") from exc
-    asyncio.run(_serve(settings, host, int(port)))
+    uvloop.run(_serve(settings, host, int(port)))
 
 
 async def _serve(config: "Config", host: str, port: int) -> None:

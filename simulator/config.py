@@ -49,7 +49,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[str, ...] = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5")
     cache_ttl: float = 300
     max_records: int = 1000
-    max_record_bytes: int = 67_108_864
+    max_record_bytes: int = 33_554_432
 
     def __post_init__(self) -> None:
         """An account on a plan that is not there would fail at its first request only."""

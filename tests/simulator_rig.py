@@ -96,6 +96,7 @@ class SimulatorProcess:
     def __init__(self, config: Path | None = None) -> None:
         self._arguments = ["--config", str(config)] if config else []
         self._process: asyncio.subprocess.Process | None = None
+        self.exit_code: int | None = None
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -121,7 +122,7 @@ class SimulatorProcess:
             await asyncio.wait_for(self._process.wait(), 5)
         except TimeoutError:
             self._process.kill()
-            await self._process.wait()
+        self.exit_code = await self._process.wait()
 
     async def records(self) -> list[Record]:
         async with aiohttp.ClientSession() as session, session.get(f"{self.url}/_sim/records") as r:
