@@ -6,9 +6,9 @@ from typing import Final, cast
 from proxy.http1.deadlines import NEVER, Outflow
 from proxy.http1.exchange import Exchange
 from proxy.http1.head_buffer import HeadBuffer
-from proxy.http1.heads import render_response
 from proxy.http1.messages import Framing, FramingError, RequestHead
 from proxy.http1.parting import Parting
+from proxy.http1.render import render_response
 from proxy.http1.request_body import RequestBody
 from proxy.http1.service import Service
 

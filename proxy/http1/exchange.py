@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from proxy.http1.bodies import LAST_CHUNK, chunk
-from proxy.http1.heads import bodyless, render_response
-from proxy.http1.messages import Framing, Headers, RequestHead
+from proxy.http1.messages import Framing, Headers, RequestHead, bodyless
+from proxy.http1.render import render_response
 from proxy.http1.request_body import RequestBody
 
 JOIN_BELOW: Final = 16_384

@@ -9,13 +9,7 @@ from proxy.http1.bodies import (
     chunk,
     decoder_for,
 )
-from proxy.http1.heads import (
-    bodyless,
-    parse_request_head,
-    parse_response_head,
-    render_request,
-    render_response,
-)
+from proxy.http1.heads import parse_request_head, parse_response_head
 from proxy.http1.messages import (
     HOP_BY_HOP,
     Framing,
@@ -23,8 +17,10 @@ from proxy.http1.messages import (
     Headers,
     RequestHead,
     ResponseHead,
+    bodyless,
     connection_nominated,
 )
+from proxy.http1.render import render_request, render_response
 
 __all__ = [
     "HOP_BY_HOP",

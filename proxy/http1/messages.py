@@ -22,6 +22,8 @@ HOP_BY_HOP: Final = frozenset(
     }
 )
 
+_NO_BODY: Final = frozenset({204, 304})
+
 
 class FramingError(Exception):
     """A message cannot be trusted to end where it seems to, or is refused for its shape alone."""
@@ -85,12 +87,12 @@ class ResponseHead:
         return next((value for known, value in self.headers if known == name), None)
 
 
-def list_items(values: Sequence[bytes]) -> list[bytes]:
-    """The items of a comma-separated field over all its lines, in lower case."""
-    items = [item.strip(b" \t").lower() for value in values for item in value.split(b",")]
-    return [item for item in items if item]
+def bodyless(method: str, status: int) -> bool:
+    """Whether the answer to `method` with `status` has no body whatever its headers say."""
+    return method == "HEAD" or status in _NO_BODY
 
 
 def connection_nominated(headers: Headers) -> frozenset[bytes]:
     """The names that `Connection` declares to be for this hop only."""
-    return frozenset(list_items([value for name, value in headers if name == b"connection"]))
+    lines = [value for name, value in headers if name == b"connection"]
+    return frozenset(item.strip(b" \t").lower() for line in lines for item in line.split(b","))

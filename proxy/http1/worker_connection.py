@@ -2,9 +2,8 @@
 
 import asyncio
 import select
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from proxy.errors import ProxyError, StageTimeoutError, WorkerBrokeError
 from proxy.http1.answer import Answer
@@ -13,6 +12,9 @@ from proxy.http1.exchange import JOIN_BELOW
 from proxy.http1.heads import parse_response_head
 from proxy.http1.messages import FramingError
 from proxy.http1.settings import UpstreamTimeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_HEAD: Final = 65_536
 MOST_INTERIM: Final = 16
