@@ -47,8 +47,8 @@ _KIND_OF_TYPE: Final = {
     "api_error": Kind.WORKER_ERROR,
     "overloaded_error": Kind.OVERLOADED,
 }
-_LIMIT_TYPES: Final = frozenset({"rate_limit_error", "rate_limit_exceeded"})
 _QUOTA_CODE: Final = "usage_limit_reached"
+_LIMIT_WORDS: Final = frozenset({"rate_limit_error", "rate_limit_exceeded", _QUOTA_CODE})
 _ACCOUNTS_OWN: Final = frozenset({Kind.QUOTA, Kind.BILLING, Kind.BURST, Kind.AUTH})
 _MAY_HAVE_BEGUN: Final = frozenset({Kind.OK, Kind.WORKER_ERROR, Kind.TIMEOUT})
 _BEGUN: Final = {"0": False, "1": True}
@@ -71,6 +71,7 @@ class _Error(msgspec.Struct):
 
 class _Body(msgspec.Struct):
     type: str | None = None
+    code: str | None = None
     error: _Error | str | None = None
 
 
@@ -124,7 +125,7 @@ def _error_in(body: bytes) -> _Error | None:
         return None
     if isinstance(found.error, _Error):
         return found.error
-    return _NO_ERROR if found.error or found.type == "error" else None
+    return _Error(code=found.code) if found.error or found.type == "error" else None
 
 
 def _kind(status: int, error: _Error) -> Kind | None:
@@ -134,7 +135,7 @@ def _kind(status: int, error: _Error) -> Kind | None:
         return named
     named = _KIND_OF_TYPE.get(error.type or "")
     refused = status == TOO_MANY and named not in {Kind.OVERLOADED, Kind.BILLING}
-    if refused or error.type in _LIMIT_TYPES or error.word == _QUOTA_CODE:
+    if refused or error.type in _LIMIT_WORDS or error.word in _LIMIT_WORDS:
         return None
     return named or (Kind.CLIENT_ERROR if status in REFUSED else Kind.WORKER_ERROR)
 

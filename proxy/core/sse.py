@@ -4,6 +4,7 @@ from typing import Final
 
 from proxy.core.dialect import Dialect
 from proxy.core.events import meaning
+from proxy.core.evidence import is_failure
 from proxy.core.usage import Usage
 
 KEPT: Final = {Dialect.MESSAGES: 16_384, Dialect.CHAT: 16_384, Dialect.RESPONSES: 65_536}
@@ -19,12 +20,15 @@ PLAIN: Final = {
 CHUNK_LINES: Final = 2
 """Line feeds of a nameless event; a named one has one more."""
 
+UNEXPLAINED: Final = b'{"type":"error","error":{"type":"api_error","message":"The stream failed."}}'
+
 
 class StreamScanner:
     """Follows the payload of one stream, however it is cut into pieces.
 
-    `failure` is the data of the first error event, `failure_first` says that no content came
-    before it. `terminal` is true once the stream's own last event was seen.
+    `failure` is the data of the first error event (a stand-in where that is not readable);
+    `failure_first` says that no content came before it. `terminal` is true once the stream's own
+    last event was seen.
     """
 
     __slots__ = (
@@ -95,7 +99,8 @@ class StreamScanner:
             payload = payload[1:]
         *blocks, rest = payload.split(b"\n\n")
         for block in blocks:
-            self._end_event(block)
+            if self._held or not self._is_plain(block):
+                self._end_event(block)
         self._hold(rest)
 
     def _hold(self, rest: bytes) -> None:
@@ -110,7 +115,7 @@ class StreamScanner:
         event = bytes(self._held)
         self._held.clear()
         self._line_ended = False
-        if event and not self._is_plain(event):
+        if event:
             self._learn(*_fields(event))
 
     def _is_plain(self, event: bytes) -> bool:
@@ -124,7 +129,8 @@ class StreamScanner:
     def _learn(self, name: bytes, data: bytes) -> None:
         found = meaning(self._dialect, name, data)
         if found.failure and self.failure is None:
-            self.failure, self.failure_first = data, not self.content
+            self.failure = data if is_failure(data) else UNEXPLAINED
+            self.failure_first = not self.content
         if found.tokens is not None:
             self.usage = found.tokens.added_to(self.usage)
         self.content = self.content or found.content
