@@ -107,7 +107,7 @@ def _of_chat(name: bytes, data: bytes) -> Finding:
         return FAILURE
     chunk = _decoded(data, _chunk)
     if chunk is None:
-        return CONTENT
+        return CONTENT if data.startswith(b"{") else NOTHING
     if _says_something(chunk.error):
         return FAILURE
     return Finding(content=any(map(_has_content, chunk.choices)), tokens=chunk.usage)
