@@ -20,6 +20,7 @@ from proxy.forward import Forwarder
 from proxy.gateway import Gateway
 from proxy.http1.server import Server
 from proxy.http1.upstream import Upstreams
+from proxy.logs import configure_logs
 from proxy.metrics import Metrics
 from proxy.pool import AccountPool
 from proxy.quota import Quotas
@@ -133,6 +134,7 @@ async def run(settings: Settings) -> None:
 
     An interrupt comes from a person who waits: it skips the dwell, which is for balancers.
     """
+    configure_logs()
     loop = asyncio.get_running_loop()
     stops: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in STOP_SIGNALS:

@@ -23,7 +23,7 @@ from proxy.metrics import Ending, Metrics
 log = structlog.get_logger(__name__)
 
 LONG: Final = 60
-"""SDKs sleep through any wait they are told, or hammer: of a longer one (seconds) they are warned."""
+"""SDKs sleep through any wait, or hammer: of one longer than this (seconds) they are warned."""
 
 JSON: Final = (b"content-type", b"application/json")
 
@@ -122,7 +122,7 @@ class Edge:
             stream=trip.stream,
             verdicts=tuple(trip.verdicts),
             seconds=round(asyncio.get_running_loop().time() - exchange.started_at, 6),
-            first_byte=trip.first_byte,
+            first_byte=None if trip.first_byte is None else round(trip.first_byte, 6),
             request_bytes=trip.body_bytes,
             answer_bytes=exchange.bytes_out,
             input_tokens=trip.usage.input,

@@ -10,7 +10,7 @@ from proxy.core.account import AccountName
 from proxy.core.outcome import Outcome
 from proxy.core.retry import Attempts, RetryBudget, Step, pause
 from proxy.core.routes import check_method
-from proxy.core.verdict import CONSEQUENCES
+from proxy.core.verdict import CONSEQUENCES, Kind
 from proxy.edge import Trip, answer_here, ours
 from proxy.errors import ProxyError
 from proxy.forward import Forwarder
@@ -56,8 +56,9 @@ class Gateway:
         while True:
             try:
                 async with self.pool.lease(inbound.call, tried) as lease:
-                    tried.add(lease.account.name)
                     outcome, step = await self._stay(inbound, lease, attempts)
+                if outcome.verdict.kind is not Kind.BURST:  # it pauses: the pool may wait for it
+                    tried.add(lease.account.name)
             except ProxyError:
                 if outcome is None or CONSEQUENCES[outcome.verdict.kind].moves:
                     raise

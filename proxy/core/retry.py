@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from proxy.core.verdict import CONSEQUENCES, Verdict
+from proxy.core.verdict import CONSEQUENCES, Kind, Verdict
 
 
 class Step(Enum):
@@ -51,7 +51,8 @@ class Attempts:
     def after(self, verdict: Verdict, budget: RetryBudget) -> Step:
         """Decide what follows this verdict, and count it.
 
-        What moves a session rests its account: going on cannot multiply the load, and is free.
+        A limit rests its account, for good or for a pause: going on elsewhere, or waiting for it,
+        cannot multiply the load, and is free. Everything else draws on the budget.
         """
         table = CONSEQUENCES[verdict.kind]
         if verdict.started:
@@ -61,7 +62,7 @@ class Attempts:
         if self.same < table.same_again and budget.spend():
             self.same += 1
             return Step.AGAIN
-        if self.hops < table.elsewhere and budget.spend():
+        if self.hops < table.elsewhere and (verdict.kind is Kind.BURST or budget.spend()):
             self.hops += 1
             return Step.ELSEWHERE
         return Step.ANSWER

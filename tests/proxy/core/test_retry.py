@@ -45,7 +45,11 @@ def test_a_turn_that_may_have_started_is_never_sent_again(kind):
     assert steps(kind, started=True) == [Step.ANSWER]
 
 
-@pytest.mark.parametrize("kind", [Kind.OVERLOADED, Kind.BURST, Kind.WORKER_ERROR, Kind.TIMEOUT])
+def test_a_burst_pauses_its_account_and_so_needs_no_budget():
+    assert steps(Kind.BURST, budget=EMPTY) == [Step.ELSEWHERE, Step.ANSWER]
+
+
+@pytest.mark.parametrize("kind", [Kind.OVERLOADED, Kind.WORKER_ERROR, Kind.TIMEOUT])
 def test_without_budget_a_soft_failure_is_answered_at_once(kind):
     assert steps(kind, budget=EMPTY) == [Step.ANSWER]
 

@@ -1,0 +1,174 @@
+"""A whole team on this machine: the simulated provider, workers where wanted, and the proxy."""
+
+import asyncio
+import io
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+import claude_agent_sdk
+import yaml
+
+from proxy.access_log import AccessLog
+from proxy.app import App
+from proxy.config import load
+from tests.simulator_rig import Simulator
+
+ROOT = Path(__file__).parents[2]
+CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+KEY = "team-key-0123456789abcdef"
+WORKER_TOKEN = "worker-token-0123456789abcdef"
+MODEL = "claude-sonnet-5-5"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A scrubbed environment: nothing of the developer's reaches a process of ours."""
+    return {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **more}
+
+
+class Process:
+    """A command of ours; `url` is the last word of the first line that it prints."""
+
+    url: str
+    process: asyncio.subprocess.Process
+
+    def __init__(self, *argv: str, env: dict[str, str] | None = None, out: Path) -> None:
+        self._argv = argv
+        self._env = env or environment()
+        self._out = out
+
+    async def __aenter__(self) -> Self:
+        with self._out.open("ab") as out:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *self._argv,
+                cwd=ROOT,
+                env=self._env,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=out,
+            )
+        line = await asyncio.wait_for(self.process.stdout.readline(), 30)
+        assert line, f"{self._argv[0]} did not start: {self._out.read_text()}"
+        self.url = line.decode().split()[-1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), 10)
+            except TimeoutError:
+                self.process.kill()
+        await self.process.communicate()
+
+
+def worker(name: str, engine: dict, folder: Path) -> Process:
+    """A worker of the account `name`; `engine` is the section of its configuration."""
+    (kind,) = engine
+    config = {
+        "account": name,
+        "listen": "127.0.0.1:0",
+        "token": WORKER_TOKEN,
+        "engine": kind,
+        "drain": 1,
+        **engine,
+    }
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return Process("worker", "--config", str(file), out=folder / f"{name}.log")
+
+
+def api_engine(name: str, simulator: Simulator) -> dict:
+    return {"api": {"url": simulator.url, "key": f"sim-{name}", "concurrency": 20}}
+
+
+def cli_engine(name: str, simulator: Simulator, folder: Path, **more: object) -> dict:
+    """The real CLI with a home, a configuration folder and a dummy key of its own."""
+    home = folder / f"{name}-home"
+    home.mkdir()
+    return {
+        "cli": {
+            "command": str(CLI),
+            "config_dir": str(home / "claude"),
+            "home": str(home),
+            "environment": {
+                "ANTHROPIC_API_KEY": f"sim-{name}",
+                "ANTHROPIC_BASE_URL": simulator.url,
+            },
+            "warm": 1,
+            "max_processes": 3,
+            **more,
+        }
+    }
+
+
+@dataclass
+class Team:
+    """What a test sees of it: the provider, the proxy's parts, and a client's session."""
+
+    simulator: Simulator
+    app: App
+    http: aiohttp.ClientSession
+    lines: io.BytesIO
+    workers: Sequence[Process] = ()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.app.data_port}"
+
+    @property
+    def access_lines(self) -> list[dict]:
+        self.app.access_log.flush()
+        return [json.loads(line) for line in self.lines.getvalue().splitlines()]
+
+    def post(self, prompt: str, *, headers: dict | None = None, **body: object):
+        """One question as a request to be entered."""
+        messages = [{"role": "user", "content": prompt}]
+        asked = {"model": MODEL, "max_tokens": 200, "messages": messages, **body}
+        return self.http.post(f"{self.url}/v1/messages", json=asked, headers=headers)
+
+    async def ask(self, prompt: str, **body: object) -> tuple[int, dict]:
+        """One question and its whole answer: the status and the JSON."""
+        async with self.post(prompt, **body) as answer:
+            return answer.status, await answer.json()
+
+    async def states(self) -> dict[str, object]:
+        return {status.name: status for status in await self.app.pool.states()}
+
+
+@asynccontextmanager
+async def team(
+    folder: Path, accounts: Sequence[dict], simulator: Simulator, **config: object
+) -> AsyncIterator[Team]:
+    """A proxy in this loop, in front of these accounts."""
+    async with AsyncExitStack() as stack:
+        file = folder / "headgate.yaml"
+        base = {
+            "listen": "127.0.0.1:0",
+            "admin": {"listen": "127.0.0.1:0"},
+            "clients": [{"name": "alice", "key": KEY}],
+            "accounts": list(accounts),
+        }
+        file.write_text(yaml.safe_dump(base | config))
+        lines = io.BytesIO()
+        app = await stack.enter_async_context(App(load(file), AccessLog(lines)))
+        session = aiohttp.ClientSession(headers={"x-api-key": KEY})
+        http = await stack.enter_async_context(session)
+        yield Team(simulator, app, http, lines)
+
+
+def plain(name: str, simulator: Simulator, **more: object) -> dict:
+    """An account that is a Messages API itself: the provider's, by key."""
+    return {"name": name, "url": simulator.url, "headers": {"x-api-key": f"sim-{name}"}, **more}
+
+
+def served_by(name: str, process: Process, **more: object) -> dict:
+    """An account with a worker."""
+    return {"name": name, "url": process.url, "token": WORKER_TOKEN, **more}
