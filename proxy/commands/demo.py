@@ -11,7 +11,7 @@ import yaml
 from proxy.commands.claude import find_claude, plain_environment
 from proxy.commands.keys import new_key
 from proxy.commands.supervisor import Program
-from proxy.config import Address, Client, Login, LoginMethod, Settings
+from proxy.config import Address, Client, Login, LoginMethod, Settings, Timeouts
 
 ACCOUNTS: Final = {"alice-max": "max", "bob-pro": "pro", "team-seat": "team"}
 """The demo's accounts, each with its plan."""
@@ -37,17 +37,20 @@ class Demo:
     engine: str
 
 
-def make_demo(provider: Address, folder: Path) -> Demo:
-    """Lay the demo out in a folder, on the real CLI if this machine has one."""
-    key, on_cli = new_key(), find_claude() is not None
-    login = _cli_login if on_cli else _api_login
+def make_demo(provider: Address, folder: Path, engine: str) -> Demo:
+    """Lay the demo out in a folder; the `best` engine is the real CLI where there is one."""
+    key = new_key()
+    if engine == "best":
+        engine = "cli" if find_claude() else "api"
+    login = _cli_login if engine == "cli" else _api_login
     settings = Settings(
         accounts=(),
         logins=tuple(login(name, f"http://{provider}") for name in ACCOUNTS),
         clients=(Client("demo", sha256(key.encode()).digest()),),
+        timeouts=Timeouts(drain_dwell=0, drain=10),
         expose_account=True,
     )
-    return Demo(settings, _simulator(provider, folder), key, "cli" if on_cli else "api")
+    return Demo(settings, _simulator(provider, folder), key, engine)
 
 
 def _cli_login(name: str, base_url: str) -> Login:

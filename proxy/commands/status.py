@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,11 +47,13 @@ def status(*, admin: str, token_file: Path | None, as_json: bool) -> None:
 def _fetch(admin: str, token: str | None) -> bytes:
     """The accounts as JSON. Raises OSError or HTTPException, also when it is refused."""
     url = urlsplit(admin)
-    connection = HTTPConnection(url.hostname or "", url.port or 8081, timeout=10)
+    if not url.hostname:
+        raise ValueError("should be an address such as http://127.0.0.1:8081")
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    connection.request("GET", "/admin/api/accounts", headers=headers)
-    answer = connection.getresponse()
-    body = answer.read()
+    with closing(HTTPConnection(url.hostname, url.port or 8081, timeout=10)) as connection:
+        connection.request("GET", "/admin/api/accounts", headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
     if answer.status != 200:  # noqa: PLR2004
         raise HTTPException(f"{answer.status} {answer.reason}")
     return body

@@ -27,35 +27,40 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @state_dir_option
-@click.option("--demo", is_flag=True, help="A simulated fleet, even if a configuration is named.")
+@click.option(
+    "--demo",
+    is_flag=False,
+    flag_value="best",
+    type=click.Choice(["best", "cli", "api"]),
+    help="A simulated fleet, on the claude CLI if there is one, or on the engine named here.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), help="For clients, instead of 8080.")
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="For operators.")
 def up(
-    *,
     config: Path | None,
     state_dir: Path | None,
-    demo: bool,
+    demo: str | None,
     port: int | None,
     admin_port: int | None,
 ) -> None:
     """Serve the accounts of a configuration, with a worker here for each that has `login`.
 
-    Without a configuration: a demo on this machine alone, with a simulated provider.
+    Without a configuration: a demo of three accounts with a simulated provider.
     """
     if config is None or demo:
-        _up_demo(port, admin_port)
+        _up_demo(demo or "best", port, admin_port)
     else:
         settings = _on_ports(read_settings(config), port, admin_port)
         _run(settings, state_dir or default_state_dir(config))
 
 
-def _up_demo(port: int | None, admin_port: int | None) -> None:
+def _up_demo(engine: str, port: int | None, admin_port: int | None) -> None:
     from proxy.commands.demo import make_demo
     from proxy.commands.ports import free_port
     from proxy.config import Address
 
     with tempfile.TemporaryDirectory(prefix="headgate-demo-") as folder:
-        demo = make_demo(Address("127.0.0.1", free_port()), Path(folder))
+        demo = make_demo(Address("127.0.0.1", free_port()), Path(folder), engine)
         settings = _on_ports(demo.settings, port, admin_port)
         _run(settings, Path(folder), demo)
 
@@ -94,7 +99,7 @@ def _announcer(fleet: "Fleet", demo: "Demo | None") -> Callable[[Sequence[str]],
 
 
 def _guide(endpoint: str, demo: "Demo") -> str:
-    kind = "the claude CLI" if demo.engine == "cli" else "plain API keys (no claude CLI found)"
+    kind = "the claude CLI" if demo.engine == "cli" else "plain API keys"
     return f"""\
 key:      {demo.key}
 workers:  {len(demo.settings.logins)}, on {kind}, with a simulated provider
