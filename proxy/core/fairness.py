@@ -75,13 +75,17 @@ class _Class(Generic[T]):
         idle = 0
         while idle < len(self.lanes):
             client, lane = next(iter(self.lanes.items()))
+            self.lanes.move_to_end(client)
             ticket = lane.first(fits)
-            if ticket is not None and lane.credit >= ticket.cost:
+            if ticket is None:
+                idle += 1
+                continue
+            idle = 0
+            if lane.credit < ticket.cost:
+                lane.credit += QUANTUM
+            if lane.credit >= ticket.cost:
                 lane.credit -= ticket.cost
                 return ticket
-            lane.credit += QUANTUM if ticket is not None else 0
-            idle = 0 if ticket is not None else idle + 1
-            self.lanes.move_to_end(client)
         return None
 
 

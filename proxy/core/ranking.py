@@ -82,7 +82,7 @@ def _nearness(windows: Sequence[Window], now: float) -> float:
         if window.resets_at is not None and window.name in LENGTHS
     ]
     left, length = min(ends, default=(1.0, 1.0))
-    return max(0, int(BANDS * (1 - left / length))) / BANDS
+    return max(0, int(round(BANDS * (1 - left / length), 6))) / BANDS
 
 
 def rank(
