@@ -1,6 +1,7 @@
 """Ports of this machine: a free one, and whether one answers."""
 
 import asyncio
+import os
 import socket
 from contextlib import suppress
 
@@ -22,7 +23,8 @@ def settled(address: Address) -> Address:
     try:
         socket.create_server((address.host, address.port), family=family).close()
     except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno, f"cannot listen on {address}: {reason}") from None
     return address
 
 

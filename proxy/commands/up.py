@@ -71,7 +71,7 @@ def _run(settings: "Settings", state_dir: Path, demo: "Demo | None" = None) -> N
     try:
         fleet = make_fleet(settings, state_dir, [demo.simulator] if demo else ())
     except OSError as error:
-        complain(error)
+        complain(error.strerror or error)
         sys.exit(CANNOT_RUN)
     run_to_the_end(fleet.run(_announcer(fleet, demo)))
 
