@@ -81,11 +81,11 @@ class Forwarder:
             self.metrics.answer_truncated(lease.account.name)
             return Outcome(_verdict_of(ending.error), error=ending.error)
         outcome = self._judge(answer, lease, ending.failure or b"")
-        if not inbound.exchange.started:
-            return outcome
-        if ending.failure is not None:
+        if ending.failure is not None and inbound.exchange.started:
             inbound.trip.outcome = "failed_midway"
-        return Outcome(replace(outcome.verdict, started=True))
+        if ending.content or inbound.exchange.started:
+            return replace(outcome, verdict=replace(outcome.verdict, started=True))
+        return outcome
 
     def _judge(self, answer: Answer, lease: Lease, body: bytes) -> Outcome:
         """Read what the answer means, and what it tells of the account's windows."""

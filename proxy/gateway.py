@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from proxy.auth import Authenticator
 from proxy.core.account import AccountName
 from proxy.core.outcome import Outcome
-from proxy.core.retry import Attempts, RetryBudget, Step, pause
+from proxy.core.retry import RESTED, Attempts, RetryBudget, Step, pause
 from proxy.core.routes import check_method
-from proxy.core.verdict import CONSEQUENCES, Kind
 from proxy.edge import Trip, answer_here, ours
 from proxy.errors import ProxyError
 from proxy.forward import Forwarder
@@ -57,10 +56,10 @@ class Gateway:
             try:
                 async with self.pool.lease(inbound.call, tried) as lease:
                     outcome, step = await self._stay(inbound, lease, attempts)
-                if outcome.verdict.kind is not Kind.BURST:  # it pauses: the pool may wait for it
+                if outcome.verdict.kind not in RESTED:
                     tried.add(lease.account.name)
             except ProxyError:
-                if outcome is None or CONSEQUENCES[outcome.verdict.kind].moves:
+                if outcome is None or outcome.verdict.kind in RESTED:
                     raise
                 return outcome
             if step is Step.ANSWER:

@@ -46,12 +46,14 @@ class Manner:
 class Ending:
     """How an answer ended. `failure` is the upstream's own error, `error` what we found wrong.
 
-    Where the exchange has not started, nothing has reached the client.
+    Where the exchange has not started, nothing has reached the client; `content` says that the
+    upstream had begun to answer all the same.
     """
 
     error: ProxyError | None = None
     failure: bytes | None = None
     usage: Usage = field(default_factory=Usage)
+    content: bool = False
 
 
 class Tap(Protocol):
@@ -175,7 +177,7 @@ class StreamRelay:
             self._exchange.finish()
         elif self._open:
             self._break_off(error)
-        return Ending(error, tap.failure, tap.usage)
+        return Ending(error, tap.failure, tap.usage, tap.content)
 
     def _break_off(self, error: ProxyError | None) -> None:
         """Tell the client, unless the upstream did, and cut: never a clean end."""

@@ -46,7 +46,7 @@ class Outcome:
 
     def told(self, now: float) -> ProxyError:
         """What the client is told instead: true about the wait, silent about the account."""
-        if self.error is not None:
+        if self.error is not None and self.verdict.kind is not Kind.TIMEOUT:
             return self.error
         wait = self.wait(now)
         match self.verdict.kind:
@@ -55,10 +55,9 @@ class Outcome:
             case Kind.BILLING | Kind.AUTH:
                 return NoWorkerError("No account can serve this now.", retry_after=5)
             case Kind.TIMEOUT:
-                started = self.verdict.started
-                return StageTimeoutError(
-                    "The worker took too long.", should_retry=False if started else None
-                )
+                stage = self.error.message if self.error else "the worker took too long"
+                unsafe = self.verdict.started
+                return StageTimeoutError(stage, should_retry=False if unsafe else None)
             case _:
                 return WorkerBrokeError("The worker gave no usable answer.")
 

@@ -2,8 +2,20 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from proxy.core.verdict import CONSEQUENCES, Kind, Verdict
+
+RESTED: Final = frozenset(
+    {kind for kind, does in CONSEQUENCES.items() if does.moves} | {Kind.BURST}
+)
+"""The account rests after these, at once: no other request of ours will reach it before its time.
+
+Going on elsewhere, or waiting for it, cannot multiply the load, and draws on no budget.
+"""
+
+MOST_MOVES: Final = 16
+"""Accounts that one request may find resting before it is told so."""
 
 
 class Step(Enum):
@@ -43,26 +55,24 @@ class RetryBudget:
 
 @dataclass(slots=True)
 class Attempts:
-    """The soft failures of one request so far."""
+    """The failures of one request so far."""
 
     same: int = 0
     hops: int = 0
+    moves: int = 0
 
     def after(self, verdict: Verdict, budget: RetryBudget) -> Step:
-        """Decide what follows this verdict, and count it.
-
-        A limit rests its account, for good or for a pause: going on elsewhere, or waiting for it,
-        cannot multiply the load, and is free. Everything else draws on the budget.
-        """
+        """Decide what follows this verdict, and count it."""
         table = CONSEQUENCES[verdict.kind]
         if verdict.started:
             return Step.ANSWER
-        if table.moves:
+        if table.moves and self.moves < MOST_MOVES:
+            self.moves += 1
             return Step.ELSEWHERE
         if self.same < table.same_again and budget.spend():
             self.same += 1
             return Step.AGAIN
-        if self.hops < table.elsewhere and (verdict.kind is Kind.BURST or budget.spend()):
+        if self.hops < table.elsewhere and (verdict.kind in RESTED or budget.spend()):
             self.hops += 1
             return Step.ELSEWHERE
         return Step.ANSWER
