@@ -10,7 +10,7 @@ _SLACK = 0.01
 """A binding is prolonged once it is this fraction of its life old: most hits write nothing."""
 
 
-class Binding(msgspec.Struct):
+class Binding(msgspec.Struct, array_like=True):
     """A session's own account, and those of single model families where they differ."""
 
     account: AccountName
@@ -70,11 +70,10 @@ class Affinity:
 
     def restore(self, entries: Mapping[str, Binding], now: float) -> None:
         """Take over saved bindings, those that have run out left aside."""
-        kept = sorted(
-            ((s, b) for s, b in entries.items() if now < b.expires <= now + self._ttl),
-            key=lambda entry: entry[1].expires,
-        )
-        self._bindings = dict(kept[-self._limit :])
+        kept = sorted((b.expires, s, b) for s, b in entries.items() if b.expires > now)
+        for _, session, binding in kept[-self._limit :]:
+            binding.expires = min(binding.expires, now + self._ttl)
+            self._bindings[session] = binding
 
     def _put(self, session: str, binding: Binding) -> None:
         self._bindings[session] = binding

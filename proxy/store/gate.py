@@ -66,11 +66,11 @@ class Gate:
 
     def standing(self, family: ModelFamily, now: float) -> Standing | None:
         """How the account would be trusted with one request more; None without room for it."""
-        if len(self.held) >= self.limit:
+        if self.rests or len(self.held) >= self.limit:
             self.drop_expired(now)
-            if len(self.held) >= self.limit:
-                self.saturated = True
-                return None
+        if len(self.held) >= self.limit:
+            self.saturated = True
+            return None
         standing = Standing.TRUSTED
         for scope, rest in self._rests_of(family):
             if self._out_since(rest.until, scope) >= max(1, rest.ramp):

@@ -88,28 +88,28 @@ class MemoryStore:
         return self._elsewhere(wish, tie, now)
 
     def prove(self, slot: Slot) -> None:
-        gate = self._gate(slot.account)
-        if (held := gate.held.get(slot.id)) is not None:
-            gate.prove(held)
+        held = self._held(slot, self._clock())
+        if held is not None:
+            self.gates[slot.account].prove(held)
             self._listener.account_freed(slot.account)
 
     def settle(self, slot: Slot, settlement: Settlement) -> None:
-        gate = self._gate(slot.account)
-        held = gate.held.get(slot.id)
+        now = self._clock()
+        held = self._held(slot, now)
         if held is None:
             return
-        now = self._clock()
-        if gate.settle(held, settlement, now) and settlement.cooldown is not None:
+        began = self.gates[slot.account].settle(held, settlement, now)
+        if began and settlement.cooldown is not None:
             self._listener.account_rested(slot.account, settlement.cooldown.reason)
         if settlement.proven and slot.binds is not None:
             self._rebind(slot, slot.binds, now)
         self._listener.account_freed(slot.account)
 
     async def renew(self, slots: Sequence[Slot]) -> None:
-        expires = self._clock() + self._policy.lease_ttl
+        now = self._clock()
         for slot in slots:
-            if (held := self._gate(slot.account).held.get(slot.id)) is not None:
-                held.expires = expires
+            if (held := self._held(slot, now)) is not None:
+                held.expires = now + self._policy.lease_ttl
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
         if self._gate(account).rest(family, cooldown, self._clock()):
@@ -130,6 +130,11 @@ class MemoryStore:
         if gate is None:
             gate = self.gates[account] = Gate()
         return gate
+
+    def _held(self, slot: Slot, now: float) -> Held | None:
+        """A slot that is still out; one whose lease has run out is as good as given back."""
+        held = self._gate(slot.account).held.get(slot.id)
+        return held if held is not None and held.expires > now else None
 
     def _tie(self, wish: Wish, now: float) -> _Tie:
         if wish.session is None:
