@@ -17,6 +17,7 @@ PLAIN: Final = {
 }
 """How the events begin of which there are many, and nothing to learn once content was seen."""
 
+CR: Final = 13
 CHUNK_LINES: Final = 2
 """Line feeds of a nameless event; a named one has one more."""
 
@@ -32,9 +33,9 @@ class StreamScanner:
     """
 
     __slots__ = (
-        "_clean",
         "_cr",
         "_dialect",
+        "_easy",
         "_held",
         "_kept",
         "_line_ended",
@@ -58,7 +59,7 @@ class StreamScanner:
         self._plain = PLAIN[dialect]
         self._lines = CHUNK_LINES if dialect is Dialect.CHAT else CHUNK_LINES + 1
         self._held = bytearray()
-        self._clean = True
+        self._easy = False
         self._cr = False
         self._line_ended = False
 
@@ -70,17 +71,16 @@ class StreamScanner:
     def feed(self, payload: bytes) -> None:
         """Take the next piece of the stream."""
         if (
-            self._clean
-            and self.content
+            self._easy
             and payload.startswith(self._plain)
             and payload.endswith(b"}\n\n")
             and payload.count(b"\n") == self._lines
-            and b"\r" not in payload
+            and CR not in payload
             and (self._lines != CHUNK_LINES or _is_plain_chunk(payload))
         ):
             return
         self._scan(self._unified(payload))
-        self._clean = not self._held and not self._cr
+        self._easy = self.content and not self._held and not self._cr
 
     def _unified(self, payload: bytes) -> bytes:
         """End every line with one line feed; the LF of a CR at the very end may come later."""
@@ -89,7 +89,7 @@ class StreamScanner:
         if self._cr and payload.startswith(b"\n"):
             payload = payload[1:]
         self._cr = payload.endswith(b"\r")
-        if b"\r" in payload:
+        if CR in payload:
             payload = payload.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return payload
 
@@ -139,7 +139,9 @@ class StreamScanner:
 
 def _is_plain_chunk(chunk: bytes) -> bool:
     """Has neither a usage report nor an error; both words may also stand in quoted text."""
-    return b'"error"' not in chunk and (b'"usage"' not in chunk or b'"usage":null' in chunk)
+    return chunk.find(b'"error"') < 0 and (
+        chunk.find(b'"usage"') < 0 or chunk.find(b'"usage":null') >= 0
+    )
 
 
 def _fields(event: bytes) -> tuple[bytes, bytes]:
