@@ -9,7 +9,8 @@ What the last user message may say:
     [[sim:tool=NAME {"a": 1}]]         calls an offered tool; several markers, several calls
     [[sim:fault=NAME …]]               see `faults.FAULTS`; `times=1` (only the first time),
                                        `account=NAME`, `at=head|start|mid|last|N`,
-                                       `window=five_hour reset=60`, `retry_after=2`, `kind=…`
+                                       `window=five_hour reset=60`, `kind=ERROR_TYPE`;
+                                       a name with a dash is a header: `retry-after-ms=300`
 
 Images and tool results are described; anything else is answered with prose that is the same for
 the same text.

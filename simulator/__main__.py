@@ -28,7 +28,10 @@ def main(listen: str, config: Path | None) -> None:
         settings = load_config(config) if config else Config(open=True)
     except msgspec.DecodeError as exc:
         raise click.ClickException(f"{config}: {exc}") from exc
-    uvloop.run(_serve(settings, host, int(port)))
+    try:
+        uvloop.run(_serve(settings, host.strip("[]"), int(port)))
+    except OSError as exc:
+        raise click.ClickException(f"cannot listen on {listen}: {exc}") from exc
 
 
 async def _serve(config: "Config", host: str, port: int) -> None:

@@ -28,18 +28,18 @@ class Call:
     prompt: Request
     markers: tuple[Marker, ...]
 
-    def standings(self) -> tuple[Standing, ...]:
-        return self.account.ledger.standings(self.prompt.model, time.time())
-
     def limits(self) -> dict[str, str]:
         """The headers that say how the account's plan stands."""
-        return limit_headers(self.account.ledger.plan, self.style, self.standings())
+        ledger, now = self.account.ledger, time.time()
+        return limit_headers(ledger.plan, self.style, ledger.standings(self.prompt.model, now), now)
 
     def limits_without(self, window: str, reset: float) -> dict[str, str]:
         """The same, as if this window were used up for `reset` seconds."""
-        full = Standing(window, 1, 1, time.time() + reset)
-        others = tuple(standing for standing in self.standings() if standing.name != window)
-        return limit_headers(Plan(), self.style, (full, *others))
+        now = time.time()
+        standings = self.account.ledger.standings(self.prompt.model, now)
+        others = (standing for standing in standings if standing.name != window)
+        full = Standing(window, 1, 1, now + reset)
+        return limit_headers(Plan(), self.style, (full, *others), now)
 
     def input_usage(self) -> InputUsage:
         """What the prompt costs. Only a prompt that asks for it goes through the cache."""

@@ -11,13 +11,17 @@ _SHORT = {"five_hour": "5h", "seven_day": "7d", "seven_day_overage_included": "7
 _RANK = {"allowed": 0, "allowed_warning": 1, "rejected": 2}
 
 
-def limit_headers(plan: Plan, style: Style, standings: Sequence[Standing]) -> dict[str, str]:
+def limit_headers(
+    plan: Plan, style: Style, standings: Sequence[Standing], now: float
+) -> dict[str, str]:
     """The headers of an answer, success or not. `style` is the plan's, AUTO already resolved."""
     match style:
         case Style.UNIFIED:
             return _unified([s for s in standings if s.name.startswith(("five_", "seven_"))], plan)
         case Style.KEY:
             return _by_unit(standings)
+        case Style.OPENAI:
+            return _openai(standings, now)
         case _:
             return {}
 
@@ -67,6 +71,23 @@ def _by_unit(standings: Sequence[Standing]) -> dict[str, str]:
             headers[f"{prefix}-remaining"] = _remaining(standing)
             headers[f"{prefix}-reset"] = f"{reset:%Y-%m-%dT%H:%M:%SZ}"
     return headers
+
+
+def _openai(standings: Sequence[Standing], now: float) -> dict[str, str]:
+    headers = {}
+    for standing in standings:
+        if standing.name in {"requests", "tokens"}:
+            headers[f"x-ratelimit-limit-{standing.name}"] = f"{standing.budget:.0f}"
+            headers[f"x-ratelimit-remaining-{standing.name}"] = _remaining(standing)
+            headers[f"x-ratelimit-reset-{standing.name}"] = _duration(standing.resets_at - now)
+    return headers
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    minutes, rest = divmod(ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _remaining(standing: Standing) -> str:

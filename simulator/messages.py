@@ -92,18 +92,16 @@ def _refused_by_plan(call: Call, refused: Refused) -> ApiError:
 
 def _refused_by_fault(call: Call, strike: Strike, refusal: Refusal) -> ApiError:
     headers: dict[str, str] = {}
-    wait = strike.args.get("retry_after")
     match refusal.evidence:
         case Evidence.STANDING:
-            headers, wait = call.limits(), wait or "2"
+            headers = {**call.limits(), "retry-after": "2"}
         case Evidence.REJECTED:
             reset = strike.number("reset", 3600)
             headers = call.limits_without(strike.args.get("window", "five_hour"), reset)
-            wait = wait or str(math.ceil(reset))
+            headers["retry-after"] = str(math.ceil(reset))
         case Evidence.NONE:
             pass
-    if wait is not None:
-        headers["retry-after"] = wait
+    headers = {name: value for name, value in (headers | strike.headers()).items() if value}
     return ApiError(
         refusal.status, refusal.kind, refusal.message, code=refusal.code, headers=headers
     )

@@ -14,7 +14,7 @@ from simulator.markers import Marker
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault that has to happen now. `args` may name another `at`, `retry_after`, `reset`."""
+    """A fault that has to happen now, with arguments: `at`, `kind`, `window`, `reset`, headers."""
 
     name: str
     effect: Refusal | Flaw
@@ -26,6 +26,10 @@ class Strike:
             return None
         at, kind = self.args.get("at", self.effect.at), self.args.get("kind", self.effect.kind)
         return Flaw(self.effect.how, at, kind)
+
+    def headers(self) -> dict[str, str]:
+        """Arguments with a dash in their names are headers of a refusal; "" takes one away."""
+        return {name: value for name, value in self.args.items() if "-" in name}
 
     def number(self, name: str, default: float) -> float:
         try:

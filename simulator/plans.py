@@ -20,6 +20,7 @@ class Style(StrEnum):
     AUTO = "auto"
     UNIFIED = "unified"
     KEY = "key"
+    OPENAI = "openai"
     NONE = "none"
 
 

@@ -38,7 +38,7 @@ class Record:
 
 @dataclass(slots=True)
 class Tally:
-    """Sums that outlive the records they were made of. Only model calls count as calls."""
+    """Sums that outlive their records. What is counted by account are model calls."""
 
     requests: int = 0
     left: int = 0

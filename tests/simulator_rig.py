@@ -110,14 +110,18 @@ class SimulatorProcess:
             stdout=asyncio.subprocess.PIPE,
         )
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), 20)
-        assert line, "the simulator did not start"
-        self.url = line.decode().split()[-1]
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), 20)
+            self.url = line.decode().split()[-1]
+        except (TimeoutError, IndexError):
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._process is not None
-        self._process.terminate()
+        if self._process.returncode is None:
+            self._process.terminate()
         try:
             await asyncio.wait_for(self._process.wait(), 5)
         except TimeoutError:

@@ -7,11 +7,12 @@ FIVE = Standing("five_hour", 3, 10, 1000.2)
 WEEK = Standing("seven_day", 90, 100, 2000)
 OPUS = Standing("seven_day_opus", 5, 5, 3000)
 REQUESTS = Standing("requests", 3, 10, 1_790_000_000.5)
+NOW = 1_789_999_900
 U = "anthropic-ratelimit-unified"
 
 
 def test_a_subscription_reports_every_window_and_the_one_that_matters_most():
-    headers = limit_headers(Plan(), Style.UNIFIED, [FIVE, WEEK, REQUESTS])
+    headers = limit_headers(Plan(), Style.UNIFIED, [FIVE, WEEK, REQUESTS], NOW)
 
     assert headers == {
         f"{U}-status": "allowed_warning",
@@ -33,7 +34,7 @@ def test_a_subscription_reports_every_window_and_the_one_that_matters_most():
 
 
 def test_a_models_week_shows_as_the_representative_claim_only():
-    headers = limit_headers(Plan(), Style.UNIFIED, [FIVE, OPUS])
+    headers = limit_headers(Plan(), Style.UNIFIED, [FIVE, OPUS], NOW)
 
     assert headers[f"{U}-representative-claim"] == "seven_day_opus"
     assert headers[f"{U}-status"] == "rejected"
@@ -42,14 +43,14 @@ def test_a_models_week_shows_as_the_representative_claim_only():
 
 def test_overage_in_use_is_said():
     full = Standing("five_hour", 11, 10, 1000)
-    headers = limit_headers(Plan(overage=True), Style.UNIFIED, [full])
+    headers = limit_headers(Plan(overage=True), Style.UNIFIED, [full], NOW)
 
     assert headers[f"{U}-overage-status"] == "allowed"
     assert headers[f"{U}-overage-in-use"] == "true"
 
 
 def test_an_api_key_sees_units_with_resets_in_rfc_3339():
-    headers = limit_headers(Plan(), Style.KEY, [FIVE, REQUESTS])
+    headers = limit_headers(Plan(), Style.KEY, [FIVE, REQUESTS], NOW)
 
     assert headers == {
         "anthropic-ratelimit-requests-limit": "10",
@@ -58,6 +59,20 @@ def test_an_api_key_sees_units_with_resets_in_rfc_3339():
     }
 
 
+@pytest.mark.parametrize(
+    ("resets_in", "duration"), [(0.012, "12ms"), (5, "5s"), (59.5, "1m0s"), (90, "1m30s")]
+)
+def test_an_openai_style_plan_gives_resets_as_durations(resets_in, duration):
+    standing = Standing("tokens", 30, 100, NOW + resets_in)
+    headers = limit_headers(Plan(), Style.OPENAI, [FIVE, standing], NOW)
+
+    assert headers == {
+        "x-ratelimit-limit-tokens": "100",
+        "x-ratelimit-remaining-tokens": "70",
+        "x-ratelimit-reset-tokens": duration,
+    }
+
+
 @pytest.mark.parametrize(("style", "standings"), [(Style.NONE, [FIVE]), (Style.UNIFIED, [])])
 def test_a_plan_may_say_nothing(style, standings):
-    assert limit_headers(Plan(), style, standings) == {}
+    assert limit_headers(Plan(), style, standings, NOW) == {}

@@ -44,6 +44,7 @@ async def test_without_a_configuration_everyone_is_welcome():
     ("arguments", "text", "problem"),
     [
         (["--listen", "nowhere"], "", "nowhere is not HOST:PORT"),
+        (["--listen", "203.0.113.1:1"], "open: true", "cannot listen on 203.0.113.1:1"),
         ([], "acounts: []", "acounts"),
         ([], "accounts: [{name: alice, plan: gold}]", "gold"),
     ],

@@ -144,9 +144,10 @@ async def test_a_rejected_window_can_be_put_in_as_a_fault(client):
     ("marker", "wait", "unified"),
     [
         ("fault=burst", "2", True),
-        ("fault=burst retry_after=0.5", "0.5", True),
+        ("fault=burst retry-after=0.5", "0.5", True),
+        ("fault=burst retry-after", None, True),
         ("fault=throttled", None, False),
-        ("fault=throttled retry_after=soon", "soon", False),
+        ("fault=throttled retry-after=soon", "soon", False),
     ],
 )
 async def test_a_429_gives_as_much_evidence_as_it_is_told_to(client, marker, wait, unified):
@@ -156,6 +157,15 @@ async def test_a_429_gives_as_much_evidence_as_it_is_told_to(client, marker, wai
     assert answer.status == 429
     assert answer.headers.get("retry-after") == wait
     assert (f"{UNIFIED}-status" in answer.headers) is unified
+
+
+async def test_any_header_can_be_put_on_a_refusal(sim, client):
+    date = "Fri, 20 Nov 2026 17:00:00 GMT"
+    sim.fault("503", args={"retry-after": date, "x-should-retry": "false"})
+    async with client.post() as answer:
+        pass
+
+    assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == (date, "false")
 
 
 async def test_a_refused_long_context_names_its_code(client):
