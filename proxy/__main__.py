@@ -10,8 +10,8 @@ from proxy.commands.status import status
 from proxy.commands.up import up
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="headgate")
+@click.group("headgate", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="headgate", prog_name="headgate", message="%(prog)s %(version)s")
 def main() -> None:
     """One endpoint in front of a fleet of accounts."""
 

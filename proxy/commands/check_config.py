@@ -9,7 +9,10 @@ import click
 @click.command("check-config")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def check_config(file: Path) -> None:
-    """Print every problem of FILE with its path; nothing is started."""
+    """Print every problem of FILE.
+
+    Each is a line that begins with its path. Nothing is started.
+    """
     from proxy.config import ConfigError, load
 
     try:

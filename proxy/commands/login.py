@@ -27,7 +27,10 @@ state_dir_option = click.option(
 @click.option("--console", is_flag=True, help="Bill API usage instead of a subscription.")
 @click.option("--sso", is_flag=True, help="Log in with SSO.")
 def login(name: str, config: Path | None, state_dir: Path | None, **flags: bool) -> None:
-    """Log in to the account NAME of a configuration; it must have `login: oauth`."""
+    """Log in to the account NAME.
+
+    The configuration must give it `login: oauth`. The claude CLI does the rest, on this terminal.
+    """
     if config is None:
         raise click.UsageError("--config FILE is needed.")
     account = _account(read_settings(config), name)

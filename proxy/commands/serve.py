@@ -17,7 +17,10 @@ from proxy.commands.running import (
 @click.command()
 @config_option
 def serve(config: Path | None) -> None:
-    """Serve the accounts of a configuration until SIGTERM or SIGINT."""
+    """Serve the accounts of a configuration.
+
+    SIGTERM and SIGINT let what runs finish; a second one does not.
+    """
     if config is None:
         raise click.UsageError("--config FILE is needed; `headgate up` shows a demo without one.")
     settings = read_settings(config)

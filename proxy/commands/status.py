@@ -26,7 +26,10 @@ _COLOURS = {"ready": "green", "probation": "yellow", "burst": "yellow"}
 @click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="What the admin port says, unchanged.")
 def status(*, admin: str, token_file: Path | None, as_json: bool) -> None:
-    """Show each account: its state, why, until when, what it carries, and its windows."""
+    """Show how each account stands.
+
+    Its state, why, until when, what it carries, and how much of its windows is used.
+    """
     try:
         body = _fetch(admin, token_file.read_text().strip() if token_file else None)
     except (OSError, HTTPException, ValueError) as error:

@@ -43,7 +43,9 @@ def up(
     port: int | None,
     admin_port: int | None,
 ) -> None:
-    """Serve the accounts of a configuration, with a worker here for each that has `login`.
+    """Serve with workers on this machine.
+
+    Each account of the configuration that has `login` gets one.
 
     Without a configuration: a demo of three accounts with a simulated provider.
     """
