@@ -25,6 +25,7 @@ from proxy.metrics import Metrics
 from proxy.pool import AccountPool
 from proxy.quota import Quotas
 from proxy.store.memory import MemoryStore
+from proxy.store.state_file import StateFile
 from proxy.ways import way_to
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,9 @@ class App:
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.upstreams.close)
+            if self.settings.state_file is not None:
+                saved = StateFile(self.settings.state_file, self.store)
+                await stack.enter_async_context(saved)
             await stack.enter_async_context(self.pool)
             await self.admin.start(self.settings.admin.listen)
             stack.push_async_callback(self.admin.stop)

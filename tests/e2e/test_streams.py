@@ -124,7 +124,7 @@ async def test_silence_before_the_first_byte_ends_in_a_504(fleet):
 
 
 async def test_a_slow_stream_is_kept_alive_between_its_events(fleet):
-    _, got, clean = await stream(fleet, "[[sim:tokens=4 rate=1]]")
+    _, got, clean = await stream(fleet, "[[sim:tokens=2 rate=2]]")
 
     assert clean
     assert b"\n\n: ping\n\n" in got
