@@ -26,14 +26,51 @@ _DEFAULTS: Final = {
 }
 
 
+class _Waits:
+    """Waits for the provider: bounded, and every one of them can be ended at once."""
+
+    def __init__(self) -> None:
+        self._live: set[asyncio.Timeout] = set()
+        self._ended = False
+
+    @asynccontextmanager
+    async def within(self, seconds: float, stage: str) -> AsyncIterator[None]:
+        """Bound one wait, and name whatever goes wrong in it."""
+        if self._ended:
+            raise broken("this worker stops")
+        try:
+            async with asyncio.timeout(seconds) as wait:
+                self._live.add(wait)
+                try:
+                    yield
+                finally:
+                    self._live.discard(wait)
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise timed_out("connect", started=False) from exc
+        except aiohttp.ClientConnectorError as exc:
+            raise unreachable("the provider cannot be reached") from exc
+        except TimeoutError as exc:
+            ended = broken("this worker stops") if self._ended else None
+            raise ended or timed_out(stage, started=True) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise broken("the provider's answer broke off") from exc
+
+    def end(self) -> None:
+        """Fail every wait now; aiohttp leaves its readers waiting when a session is closed."""
+        self._ended = True
+        for wait in self._live:
+            wait.reschedule(0)
+
+
 class Answer:
     """A provider's answer whose head has come. `headers` are lower-case."""
 
-    def __init__(self, response: aiohttp.ClientResponse, idle: float) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, waits: _Waits, idle: float) -> None:
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         self.content_type = response.content_type
         self._content = response.content
+        self._waits = waits
         self._idle = idle
 
     @property
@@ -43,17 +80,12 @@ class Answer:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The payload as it comes, up to its end."""
-        try:
-            while True:
-                async with asyncio.timeout(self._idle):
-                    chunk = await self._content.readany()
-                if not chunk:
-                    return
-                yield chunk
-        except TimeoutError as exc:
-            raise timed_out("the answer stands still", started=True) from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise broken("the provider's answer broke off") from exc
+        while True:
+            async with self._waits.within(self._idle, "the answer stands still"):
+                chunk = await self._content.readany()
+            if not chunk:
+                return
+            yield chunk
 
     async def body(self, limit: int) -> bytes:
         """The whole payload."""
@@ -82,6 +114,7 @@ class Upstream:
         key = {"x-api-key": settings.key} if settings.key else {}
         own = {name.lower(): value for name, value in settings.headers.items()}
         self._own = key | own
+        self._waits = _Waits()
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -90,6 +123,7 @@ class Upstream:
 
     async def open(self) -> None:
         """Make ready to connect; nothing is sent yet."""
+        self._waits = _Waits()
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
@@ -98,7 +132,8 @@ class Upstream:
         )
 
     async def close(self) -> None:
-        """Drop every connection."""
+        """End every exchange and drop every connection."""
+        self._waits.end()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -111,31 +146,21 @@ class Upstream:
         """
         response = await self._sent(path, turn)
         try:
-            yield Answer(response, self._timeouts.stream_idle)
+            yield Answer(response, self._waits, self._timeouts.stream_idle)
         finally:
             response.close()
 
     async def _sent(self, path: str, turn: Turn | None) -> aiohttp.ClientResponse:
         if self._session is None:
             raise unreachable("this worker is not started")
-        request = self._session.request(
-            "GET" if turn is None else "POST",
-            self._url + path,
-            headers=self._headers(turn),
-            data=io.BytesIO(turn.raw) if turn else None,
-            allow_redirects=False,
-        )
-        try:
-            async with asyncio.timeout(self._timeouts.first_byte):
-                return await request
-        except aiohttp.ConnectionTimeoutError as exc:
-            raise timed_out("connect", started=False) from exc
-        except aiohttp.ClientConnectorError as exc:
-            raise unreachable("the provider cannot be reached") from exc
-        except TimeoutError as exc:
-            raise timed_out("first byte", started=True) from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise broken("the provider gave no answer") from exc
+        async with self._waits.within(self._timeouts.first_byte, "first byte"):
+            return await self._session.request(
+                "GET" if turn is None else "POST",
+                self._url + path,
+                headers=self._headers(turn),
+                data=io.BytesIO(turn.raw) if turn else None,
+                allow_redirects=False,
+            )
 
     def _headers(self, turn: Turn | None) -> dict[str, str]:
         """The account's headers stand above the client's."""
