@@ -103,8 +103,7 @@ class Exchange:
             self.start(status, headers, len(body) if self.head.method == "HEAD" else None)
             self.finish()
             return
-        self._begin(status, Framing.LENGTH)
-        head = render_response(status, headers, Framing.LENGTH, len(body), close=self._close)
+        head = self._begin(status, headers, Framing.LENGTH, len(body))
         self.bytes_out = len(body)
         if not self.gone:
             self._send(head, body)
@@ -115,14 +114,14 @@ class Exchange:
         if bodyless(self.head.method, status):
             framing = Framing.NONE
         elif length is not None:
-            framing, self._left = Framing.LENGTH, length
+            framing = Framing.LENGTH
         else:
             framing = Framing.CHUNKED if self.head.minor else Framing.CLOSE
-        self._begin(status, framing)
+        head = self._begin(status, headers, framing, length)
+        if framing is Framing.LENGTH:
+            self._left = length or 0
         if not self.gone:
-            self._transport.write(
-                render_response(status, headers, framing, length, close=self._close)
-            )
+            self._transport.write(head)
 
     def write(self, payload: bytes) -> None:
         """Send payload now; framing it is done here. Over a declared length the answer is cut."""
@@ -182,12 +181,15 @@ class Exchange:
         self._wake()
         self.on_pause = self.on_resume = None
 
-    def _begin(self, status: int, framing: Framing) -> None:
+    def _begin(self, status: int, headers: Headers, framing: Framing, length: int | None) -> bytes:
+        """Settle whether the connection stays, and render the head."""
         if self.started:
             raise RuntimeError("an exchange has one answer")
-        self.started, self.status, self._framing = True, status, framing
         keep = self._read and self.head.keep_alive and self.head.framing is not Framing.CHUNKED
         self._close = not keep or self._line.closing
+        head = render_response(status, headers, framing, length, close=self._close)
+        self.started, self.status, self._framing = True, status, framing
+        return head
 
     def _send(self, head: bytes, payload: bytes) -> None:
         if len(payload) < JOIN_BELOW:

@@ -31,11 +31,7 @@ class Server:
         self._service = Service(handler, reject, limits or HttpLimits(), timeouts, sweep, tasks)
         self._stack = AsyncExitStack()
         self._listener: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port in use, also where port 0 was asked for."""
-        return int(self._listening().sockets[0].getsockname()[1])
+        self.port = 0
 
     @property
     def connections(self) -> int:
@@ -47,12 +43,13 @@ class Server:
         return sum(connection.busy for connection in self._service.connections)
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError if the address cannot be had."""
+        """Listen; then `port` is the one in use. Raises OSError if the address cannot be had."""
         await self._stack.enter_async_context(self._service.tasks)
         self._service.emptied.set()
         self._listener = await asyncio.get_running_loop().create_server(
             lambda: ClientConnection(self._service), host, port, backlog=4096
         )
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     def last_answers(self) -> None:
         """Put `Connection: close` on every answer from now on; still accept."""
@@ -61,7 +58,7 @@ class Server:
     async def drain(self, limit: float) -> int:
         """Accept no more, let requests finish for `limit` seconds; how many had to be left."""
         self.last_answers()
-        self._listening().close()
+        self._stop_listening()
         for connection in tuple(self._service.connections):
             connection.retire()
         try:
@@ -73,8 +70,7 @@ class Server:
 
     async def close(self) -> None:
         """End at once what is left: handlers are cancelled, what they leave open is cut."""
-        if self._listener is not None:
-            self._listener.close()
+        self._stop_listening()
         for connection in tuple(self._service.connections):
             connection.end()
         await self._stack.aclose()
@@ -86,7 +82,7 @@ class Server:
         await self._service.emptied.wait()
         self._service.sweep.stop()
 
-    def _listening(self) -> asyncio.Server:
-        if self._listener is None:
-            raise RuntimeError("the server was not started")
-        return self._listener
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
