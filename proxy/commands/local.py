@@ -144,5 +144,5 @@ def _engine(login: Login, home: Home, command: str) -> Mapping[str, object]:
         "home": str(home.home),
         "environment": {name: f"${{{name}}}" for name in cli_environment(login)},
         "max_processes": login.concurrency,
-        "warm": min(2, login.concurrency),
+        "warm": 1,
     }

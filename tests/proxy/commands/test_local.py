@@ -42,7 +42,7 @@ def test_a_worker_gets_its_settings_and_a_token_of_its_own(laid_out):
             "home": f"{home.folder}/home",
             "environment": {"ANTHROPIC_API_KEY": "${ANTHROPIC_API_KEY}"},
             "max_processes": 3,
-            "warm": 2,
+            "warm": 1,
         },
     }
     assert worker.account.url == "http://127.0.0.1:9101"
