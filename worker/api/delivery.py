@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from aiohttp import web
 
@@ -41,11 +41,10 @@ async def deliver_and_cut(
 @contextmanager
 def cut_on_failure(request: web.Request) -> Iterator[None]:
     """Cut if anything at all, cancellation included, gets in the way of a begun answer."""
-    try:
+    with ExitStack() as stack:
+        stack.callback(_cut, request)
         yield
-    except BaseException:
-        _cut(request)
-        raise
+        stack.pop_all()
 
 
 def _cut(request: web.Request) -> None:
