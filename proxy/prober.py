@@ -1,0 +1,171 @@
+"""Asks the workers how they are: readiness, windows, limits, and what has recovered early."""
+
+import asyncio
+import random
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Never, Self
+
+import aiohttp
+
+from proxy.core.account import ANY_MODEL, Account, AccountName, ModelFamily
+from proxy.core.cooldown import BackoffPolicy, Cooldown, Reason
+from proxy.core.probe import Login, Probe, read_probe, reported_rests, reported_windows
+from proxy.pool import AccountPool
+from proxy.store.base import Store
+
+LARGEST: Final = 65_536
+"""No state is longer (bytes)."""
+
+_MISSES: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePolicy:
+    """Seconds between probes (jittered), at least between hinted ones, and for an answer.
+
+    A worker that has missed `misses` in a row is out of service.
+    """
+
+    interval: float = 2.0
+    gap: float = 1.0
+    timeout: float = 2.0
+    misses: int = 2
+    at_once: int = 32
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One worker, and what it last told. `up` means that it was ready then."""
+
+    account: Account
+    hinted: asyncio.Event = field(default_factory=asyncio.Event)
+    misses: int = 0
+    up: bool = False
+    login: Login | None = None
+    rests: Mapping[ModelFamily, Cooldown] = field(default_factory=dict)
+    task: asyncio.Task[Never] | None = None
+
+
+class Prober:
+    """One task a worker, for as long as it is entered. Plain Messages APIs are left alone."""
+
+    def __init__(
+        self,
+        pool: AccountPool,
+        store: Store,
+        accounts: Iterable[Account],
+        policy: ProbePolicy | None = None,
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._accounts = tuple(accounts)
+        self._policy = policy or ProbePolicy()
+        self._backoff = BackoffPolicy()
+        self._watches: dict[AccountName, _Watch] = {}
+        self._at_once = asyncio.Semaphore(self._policy.at_once)
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=self._policy.timeout),
+        )
+        await self._tasks.__aenter__()
+        self.replace(self._accounts)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.replace(())
+        await self._tasks.__aexit__(kind, error, trace)
+        await self._session.close()
+
+    def hint(self, account: AccountName) -> None:
+        """Something went wrong there: ask at once."""
+        if (watch := self._watches.get(account)) is not None:
+            watch.hinted.set()
+
+    def replace(self, accounts: Iterable[Account]) -> None:
+        """Watch these accounts from now on."""
+        wanted = {account.name: account for account in accounts if not account.plain}
+        for name, watch in tuple(self._watches.items()):
+            if wanted.get(name) != watch.account:
+                del self._watches[name]
+                if watch.task is not None:
+                    watch.task.cancel()
+        for name, account in wanted.items():
+            if name not in self._watches:
+                watch = self._watches[name] = _Watch(account)
+                watch.task = self._tasks.create_task(self._watch(watch))
+
+    async def _watch(self, watch: _Watch) -> Never:
+        while True:
+            watch.hinted.clear()
+            try:
+                probe = await self._ask(watch.account)
+            except _MISSES:
+                self._miss(watch)
+            else:
+                await self._take_in(watch, probe)
+            await self._pause(watch)
+
+    async def _ask(self, account: Account) -> Probe:
+        url = account.url.rstrip("/") + "/state"
+        async with (
+            self._at_once,
+            self._session.get(url, headers=account.headers, allow_redirects=False) as answer,
+        ):
+            answer.raise_for_status()
+            body = b""
+            async for piece in answer.content.iter_any():
+                body += piece
+                if len(body) > LARGEST:
+                    raise ValueError("too long for a state")
+        return read_probe(body)
+
+    async def _pause(self, watch: _Watch) -> None:
+        """Wait for the next turn, less for a hint, but never so little that probing is a load."""
+        policy = self._policy
+        await asyncio.sleep(policy.gap)
+        left = policy.interval * random.uniform(0.8, 1.2) - policy.gap  # noqa: S311 (jitter)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, left)):
+                await watch.hinted.wait()
+
+    def _miss(self, watch: _Watch) -> None:
+        watch.misses += 1
+        if watch.misses >= self._policy.misses:
+            watch.up, watch.rests = False, {}
+            self._pool.set_ready(watch.account.name, ready=False, reason="unreachable")
+
+    async def _take_in(self, watch: _Watch, probe: Probe) -> None:
+        name, now = watch.account.name, self._pool.now()
+        rests = reported_rests(probe, now, self._backoff)
+        for family, cooldown in rests.items():
+            await self._store.rest(name, family, cooldown)
+        for family, cooldown in watch.rests.items():
+            if family not in rests:
+                await self._store.wake(name, family, cooldown.reason)
+        await self._recover(watch, probe)
+        self._pool.observe(name, reported_windows(probe, now))
+        self._pool.set_ready(name, ready=probe.ready, reason=probe.reason or Reason.NOT_READY)
+        watch.misses, watch.up, watch.login, watch.rests = 0, probe.ready, probe.login, rests
+
+    async def _recover(self, watch: _Watch, probe: Probe) -> None:
+        """End what the worker's return, or a new login, makes pointless."""
+        if not probe.ready:
+            return
+        name = watch.account.name
+        if not watch.up:
+            await self._store.wake(name, ANY_MODEL, Reason.FAILING)
+        news = not watch.up or probe.login != watch.login
+        if news and (probe.login is None or probe.login.ok):
+            await self._store.wake(name, ANY_MODEL, Reason.AUTH)
