@@ -23,6 +23,7 @@ from proxy.http1.upstream import Upstreams
 from proxy.logs import configure_logs
 from proxy.metrics import Metrics
 from proxy.pool import AccountPool
+from proxy.prober import Prober
 from proxy.quota import Quotas
 from proxy.store.memory import MemoryStore
 from proxy.store.state_file import StateFile
@@ -45,6 +46,7 @@ class App:
         self.pool = AccountPool(
             self.store, settings.accounts, wiring.pool_policy(settings), self.metrics
         )
+        self.prober = Prober(self.pool, self.store, settings.accounts)
         self.upstreams = Upstreams(wiring.upstream_timeouts(settings))
         self.server = self._server()
         self.admin = AdminServer(self._admin().app())
@@ -60,6 +62,7 @@ class App:
                 saved = StateFile(self.settings.state_file, self.store)
                 await stack.enter_async_context(saved)
             await stack.enter_async_context(self.pool)
+            await stack.enter_async_context(self.prober)
             await self.admin.start(self.settings.admin.listen)
             stack.push_async_callback(self.admin.stop)
             listen = self.settings.listen
@@ -101,6 +104,7 @@ class App:
             metrics=self.metrics,
             clock=self.pool.now,
             policy=wiring.relay_policy(settings),
+            failed=self.prober.hint,
         )
         gateway = Gateway(
             authenticator=Authenticator(settings.clients),

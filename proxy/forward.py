@@ -39,13 +39,17 @@ class RelayPolicy:
 
 @dataclass(slots=True)
 class Forwarder:
-    """Sends requests to accounts and carries their answers back."""
+    """Sends requests to accounts and carries their answers back.
+
+    `failed` is told of an account whose worker could not be reached or broke off.
+    """
 
     upstreams: Upstreams
     ways: Mapping[AccountName, Way]
     metrics: Metrics
     clock: Callable[[], float]
     policy: RelayPolicy
+    failed: Callable[[AccountName], None]
 
     async def attempt(self, inbound: Inbound, lease: Lease) -> Outcome:
         """Try one account. What comes goes to the client if it is an answer."""
@@ -59,6 +63,8 @@ class Forwarder:
         finally:
             trip.verdicts.append(verdict)
             self.metrics.attempt_ended(account, verdict, loop.time() - began)
+        if outcome.error is not None:
+            self.failed(account)
         return outcome
 
     async def _exchange(self, inbound: Inbound, lease: Lease) -> Outcome:

@@ -23,10 +23,12 @@ PIXEL = base64.b64decode(
 
 @pytest.fixture
 async def fleet(tmp_path):
-    async with Simulator() as simulator:
-        async with worker("ann", cli_engine("ann", simulator, tmp_path), tmp_path) as ann:
-            async with team(tmp_path, [served_by("ann", ann)], simulator) as fleet:
-                yield fleet
+    async with (
+        Simulator() as simulator,
+        worker("ann", cli_engine("ann", simulator, tmp_path), tmp_path) as ann,
+        team(tmp_path, [served_by("ann", ann)], simulator) as fleet,
+    ):
+        yield fleet
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def test_the_newest_anthropic_sdk_streams_true_deltas(sdk):
     assert len(pieces) > 1
 
 
-async def test_an_image_reaches_the_provider(sdk, fleet):
+async def test_an_image_reaches_the_provider(sdk):
     source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
     content = [{"type": "image", "source": source}, {"type": "text", "text": "Describe the image."}]
     answer = await sdk.messages.create(model=MODEL, max_tokens=200, messages=[question(content)])
@@ -97,7 +99,8 @@ async def test_the_oldest_anthropic_sdk_talks_and_streams(fleet):
 import anthropic
 assert anthropic.__version__ == "0.40.0"
 client = anthropic.Anthropic(api_key={KEY!r}, base_url={fleet.url!r}, max_retries=0)
-ask = dict(model={MODEL!r}, max_tokens=99, messages=[dict(role="user", content="say: old but gold")])
+messages = [dict(role="user", content="say: old but gold")]
+ask = dict(model={MODEL!r}, max_tokens=99, messages=messages)
 print(client.messages.create(**ask).content[0].text)
 with client.messages.stream(**ask) as stream:
     print("".join(stream.text_stream))

@@ -3,10 +3,10 @@
 import asyncio
 import json
 
-import aiohttp
 import pytest
 
 from tests.e2e.rig import plain, team
+from tests.e2e.streaming import events, read, stream
 from tests.simulator_rig import Simulator
 
 
@@ -22,27 +22,6 @@ async def fleet(tmp_path):
         ) as fleet,
     ):
         yield fleet
-
-
-async def read(answer):
-    """What came of a stream, and whether it ended cleanly."""
-    got = b""
-    try:
-        async for piece in answer.content.iter_any():
-            got += piece
-    except aiohttp.ClientPayloadError:
-        return got, False
-    return got, True
-
-
-async def stream(fleet, prompt, **more):
-    async with fleet.post(prompt, stream=True, **more) as answer:
-        return answer.status, *await read(answer)
-
-
-def events(got):
-    """Each event's name, in order."""
-    return [line[7:] for line in got.decode().splitlines() if line.startswith("event: ")]
 
 
 async def test_a_stream_arrives_byte_for_byte(fleet):
