@@ -27,6 +27,10 @@ class _Message(msgspec.Struct, tag="message"):
     """Enough of a message to tell that it is one."""
 
 
+class _Named(msgspec.Struct):
+    type: str
+
+
 class _Count(msgspec.Struct):
     input_tokens: int
 
@@ -135,9 +139,12 @@ class ApiEngine:
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise self._failure(answer, body) from exc
 
-    def _failure(self, answer: Answer, body: bytes) -> TurnFailedError:
-        told = refused(answer.status, answer.headers, body, self._clock())
-        return told or broken(f"the provider's answer ({answer.status}) makes no sense")
+    def _failure(self, answer: Answer, body: bytes, *, started: bool = False) -> TurnFailedError:
+        failure = refused(answer.status, answer.headers, body, self._clock())
+        if failure is None:
+            return broken(f"the provider's answer ({answer.status}) makes no sense")
+        failure.verdict = replace(failure.verdict, started=failure.verdict.started or started)
+        return failure
 
     async def _events(self, answer: Answer, turn: Turn) -> AsyncGenerator[Event, None]:
         """Pass events on up to `message_stop`; any other end is a failure."""
@@ -147,9 +154,7 @@ class ApiEngine:
             async with aclosing(_split(answer)) as events:
                 async for event in events:
                     if event.name == "error":
-                        failure = self._failure(answer, event.data)
-                        failure.verdict = replace(failure.verdict, started=started)
-                        raise failure
+                        raise self._failure(answer, event.data, started=started)
                     started = True
                     yield event
                     if event.name == "message_stop":
@@ -168,4 +173,12 @@ async def _split(answer: Answer) -> AsyncGenerator[Event, None]:
             except ValueError as exc:
                 raise broken("the provider's stream makes no sense") from exc
             for name, data in events:
-                yield Event(name, data.replace(b"\n", b" "))
+                yield Event(name or _type_of(data), data.replace(b"\n", b" "))
+
+
+def _type_of(data: bytes) -> str:
+    """Some providers leave the name of an event to its data."""
+    try:
+        return msgspec.json.decode(data, type=_Named).type
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "message"

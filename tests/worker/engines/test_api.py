@@ -254,36 +254,54 @@ async def test_tokens_and_models_are_the_providers(worker):
     assert MODEL in [model["id"] for model in models["data"]]
 
 
-async def _redirect(_: web.Request) -> web.Response:
-    raise web.HTTPFound("/elsewhere")
+@asynccontextmanager
+async def worker_of_answer(**answer) -> AsyncIterator[Served]:
+    """A worker whose provider always answers the same."""
 
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(**answer)
 
-async def _page(_: web.Request) -> web.Response:
-    return web.Response(text="<html>", content_type="text/html")
-
-
-async def _zipped(_: web.Request) -> web.Response:
-    response = web.json_response({"type": "message"})
-    response.enable_compression(web.ContentCoding.gzip, strategy=0)
-    response.headers["content-encoding"] = "gzip"
-    return response
-
-
-async def _no_message(_: web.Request) -> web.Response:
-    return web.json_response({"type": "completion"})
-
-
-@pytest.mark.parametrize("handler", [_redirect, _page, _zipped, _no_message])
-@pytest.mark.parametrize("stream", [False, True])
-async def test_an_answer_that_is_no_message_is_broken(handler, stream):
     app = web.Application()
-    app.router.add_post("/v1/messages", handler)
+    app.router.add_post("/v1/messages", handle)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with worker_of(f"http://127.0.0.1:{runner.addresses[0][1]}") as worker:
-        status, headers, _, _ = await answered(worker, asking(stream=stream))
-    await runner.cleanup()
+    try:
+        async with worker_of(f"http://127.0.0.1:{runner.addresses[0][1]}") as worker:
+            yield worker
+    finally:
+        await runner.cleanup()
 
-    assert status == 502
-    assert headers == told("worker_error", started="1")
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 302, "headers": {"location": "/v1/messages"}},
+        {"status": 204},
+        {"text": "<html>", "content_type": "text/html"},
+        {"text": '{"type":"message"}', "headers": {"content-encoding": "gzip"}},
+        {"text": '{"type":"completion"}', "content_type": "application/json"},
+        {"text": "{", "content_type": "application/json"},
+        {"text": "", "content_type": "text/event-stream"},
+        {"text": "event: error\ndata: {\n\n", "content_type": "text/event-stream"},
+    ],
+)
+async def test_an_answer_that_is_no_message_is_broken(answer):
+    for stream in (False, True):
+        async with worker_of_answer(**answer) as worker:
+            status, headers, _, _ = await answered(worker, asking(stream=stream))
+
+        assert status == 502
+        assert headers == told("worker_error", started="1")
+
+
+async def test_events_may_leave_their_names_to_their_data():
+    nameless = b'data: {"type":"message_start"}\r\n\r\ndata: {"type":\rdata: "message_stop"}\r\r'
+    async with worker_of_answer(body=nameless, content_type="text/event-stream") as worker:
+        status, _, body, clean = await answered(worker, asking(stream=True))
+
+    assert (status, clean) == (200, True)
+    assert body == (
+        b'event: message_start\ndata: {"type":"message_start"}\n\n'
+        b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
+    )
