@@ -42,10 +42,16 @@ async def answering(
                 await dialogue.open(question.prompt.system_texts(), past)
             flags = question.prompt.settings(settings.models)
             await dialogue.ask(question.conversation.last, flags)
-        while not answer.done:
+        while True:
             stage = "the stream stalled" if answer.begun else "no first event"
             deadline = settings.timeouts.stall if answer.begun else settings.timeouts.first_event
-            yield answer.feed(await dialogue.hear(deadline), clock())
+            frames = answer.feed(await dialogue.hear(deadline), clock())
+            if answer.done:
+                break
+            yield frames
+        if not answer.reusable:
+            hold.process.kill()
+        yield frames
     except TimeoutError:
         yield answer.cut_short(timed_out(stage, started=dialogue.asked))
     except (ProcessGoneError, RefusedError):

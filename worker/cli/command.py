@@ -28,14 +28,16 @@ class _AuthStatus(msgspec.Struct, rename="camel"):
 
 def launch_of(settings: CliSettings) -> Launch:
     """How a process of these settings is started. Makes its folders, for its user only."""
-    directory = settings.home / "cwd"
-    for folder in (settings.home, settings.config_dir, settings.home / "tmp", directory):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    timeouts = settings.timeouts
-    longest = max(timeouts.first_event, timeouts.stall)
     home, config_dir = settings.home.absolute(), settings.config_dir.absolute()
+    directory = home / "cwd"
+    scratch = home / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    for folder in (home, config_dir, scratch, directory):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    longest = max(settings.timeouts.first_event, settings.timeouts.stall)
     variables = environment(settings.environment, home, config_dir, longest)
-    return Launch((_find(settings.command), *ARGUMENTS), variables, directory)
+    argv = (_find(settings.command), *ARGUMENTS)
+    return Launch(argv, variables, directory, scratch, config_dir / "sessions")
 
 
 def _find(command: str) -> str:
@@ -86,4 +88,5 @@ async def _output(launch: Launch, *arguments: str) -> bytes:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     return output

@@ -109,7 +109,7 @@ class ProcessPool:
             if process.alive:
                 self._nudged.set()
                 return Hold(process, fresh=True)
-        if len(self._all) + self._starting >= self._limits.most:
+        if self._size() >= self._limits.most:
             self._evict()
         return Hold(await self._started(), fresh=True)
 
@@ -158,11 +158,11 @@ class ProcessPool:
             self._nudged.clear()
 
     async def _refill(self) -> None:
-        while (
-            len(self._warm) < self._limits.warm
-            and len(self._all) + self._starting < self._limits.most
-        ):
+        while len(self._warm) < self._limits.warm and self._size() < self._limits.most:
             self._warm.append(await self._started())
+
+    def _size(self) -> int:
+        return self._starting + sum(process.alive for process in self._all)
 
     def _retire(self, now: float) -> None:
         for memory, resting in tuple(self._resting.items()):

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final, Self
 
 from worker.core.records import Record, decode_record
@@ -25,42 +27,52 @@ class ProcessGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a process: it inherits nothing beside what stands here."""
+    """How to start a process: it inherits nothing beside what stands here.
+
+    Each gets a temporary folder of its own in `scratch`. In `sessions` the CLI notes those that
+    run, by their pid; one that is killed leaves its note behind.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
+    scratch: Path
+    sessions: Path
 
 
 class CliProcess(asyncio.SubprocessProtocol):
     """A process in a group of its own. One reader at a time; nobody reads between turns."""
 
-    def __init__(self, on_exit: Callable[["CliProcess"], None] | None) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(
+        self, launch: Launch, scratch: str, on_exit: Callable[["CliProcess"], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._launch = launch
+        self._scratch = scratch
+        self._on_exit = on_exit
         self._lines: deque[bytes] = deque()
         self._partial = bytearray()
         self._held = 0
         self._stderr = b""
+        self._usable = True
         self._eof = False
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
-        self._exited: asyncio.Future[None] = loop.create_future()
+        self._exited = asyncio.Event()
         self._killer: asyncio.TimerHandle | None = None
-        self._on_exit = on_exit
-        self.unread = 0
-        self.started_at = loop.time()
+        self.started_at = self._loop.time()
 
     @classmethod
     async def start(
-        cls, launch: Launch, on_exit: Callable[["CliProcess"], None] | None = None
+        cls, launch: Launch, on_exit: Callable[["CliProcess"], None] = lambda _: None
     ) -> Self:
         """Start one; raises `OSError` if there is nothing to start. `on_exit` hears of its end."""
-        loop = asyncio.get_running_loop()
-        _, process = await loop.subprocess_exec(
-            lambda: cls(on_exit),
+        scratch = mkdtemp(dir=launch.scratch)
+        _, process = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(launch, scratch, on_exit),
             *launch.argv,
-            env=dict(launch.environment),
+            env={**launch.environment, "TMPDIR": scratch},
             cwd=launch.directory,
             start_new_session=True,
         )
@@ -73,11 +85,11 @@ class CliProcess(asyncio.SubprocessProtocol):
     @property
     def alive(self) -> bool:
         """Whether it may take a turn: it runs and nobody has ended it."""
-        return not (self._eof or self._killer or self._exited.done())
+        return self._usable and not self._eof
 
     @property
     def stderr_tail(self) -> str:
-        """The last of what it complained about; it may quote prompts, so it is never logged."""
+        """The last of its complaints; they may quote prompts once it was asked anything."""
         return self._stderr.decode(errors="replace")
 
     async def write(self, *lines: bytes) -> None:
@@ -93,23 +105,27 @@ class CliProcess(asyncio.SubprocessProtocol):
             while self._lines:
                 if record := decode_record(self._taken()):
                     return record
-                self.unread += 1
             if self._eof:
                 raise ProcessGoneError
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = self._loop.create_future()
             async with asyncio.timeout(within):
                 await self._reader
 
     def end(self) -> None:
         """Tell it to end, and kill whatever is left of its group after a moment."""
-        if self._killer is None and not self._exited.done():
+        if self._usable:
+            self._usable = False
             self._signal(signal.SIGTERM)
-            loop = asyncio.get_running_loop()
-            self._killer = loop.call_later(_GRACE, self._signal, signal.SIGKILL)
+            self._killer = self._loop.call_later(_GRACE, self._signal, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End it before it can do one thing more."""
+        self._usable = False
+        self._signal(signal.SIGKILL)
 
     async def gone(self) -> None:
         """Wait until it is no more."""
-        await asyncio.shield(self._exited)
+        await self._exited.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101  its promise
@@ -126,15 +142,14 @@ class CliProcess(asyncio.SubprocessProtocol):
             self._held += len(self._partial)
             self._partial = bytearray(following)
         if len(self._partial) > _LONGEST_LINE:
-            self._lose()
-        if others:
+            self._close()
+        elif others:
             self._wake()
             self._pause(held=self._held > _HELD_BYTES)
 
     def pipe_connection_lost(self, fd: int, _exc: Exception | None) -> None:
         if fd == _STDOUT:
-            self._eof = True
-            self._wake()
+            self._close()
         elif fd == _STDIN:
             self._writable.set()
 
@@ -148,13 +163,12 @@ class CliProcess(asyncio.SubprocessProtocol):
         if self._killer:
             self._killer.cancel()
         self._signal(signal.SIGKILL)
-        self._exited.set_result(None)
+        self._usable = False
         self._transport.close()
-        self._eof = True
-        self._writable.set()
-        self._wake()
-        if self._on_exit:
-            self._on_exit(self)
+        self._close()
+        self._tidy()
+        self._exited.set()
+        self._on_exit(self)
 
     def _taken(self) -> bytes:
         line = self._lines.popleft()
@@ -172,10 +186,15 @@ class CliProcess(asyncio.SubprocessProtocol):
         if self._reader and not self._reader.done():
             self._reader.set_result(None)
 
-    def _lose(self) -> None:
-        self._partial.clear()
+    def _close(self) -> None:
         self._eof = True
+        self._writable.set()
         self._wake()
+
+    def _tidy(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        for note in self._launch.sessions.glob(f"{self.pid}.*"):
+            note.unlink(missing_ok=True)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

@@ -31,7 +31,7 @@ async def offered_models(launch: Launch, patience: float) -> Sequence[Model]:
             await process.write(lines.initialize((), Toolbox()))
             offers = await _introduction(process)
     except (TimeoutError, ProcessGoneError, msgspec.DecodeError) as exc:
-        raise WorkerError("the claude CLI did not pass its self-test") from exc
+        raise WorkerError(f"the claude CLI fails its self-test: {process.stderr_tail}") from exc
     finally:
         process.end()
         await process.gone()

@@ -56,7 +56,6 @@ def environment(
         **login,
         **_FIXED,
         "HOME": str(home),
-        "TMPDIR": str(home / "tmp"),
         "CLAUDE_CONFIG_DIR": str(config_dir),
         "CLAUDE_CODE_MAX_RETRIES": retries,
         "API_TIMEOUT_MS": str(int(timeout * 1000)),

@@ -1,6 +1,7 @@
 """How a turn failed: from the CLI's own fields to a verdict. Its prose is never evidence."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
@@ -14,6 +15,7 @@ from worker.core.verdict import (
     is_model_window,
     plain_verdict,
     status_of,
+    told_to_wait,
     type_of,
 )
 
@@ -30,6 +32,12 @@ _STATUS_OF_ERROR: Final = {
     "rate_limit": 429,
 }
 _OUTWEIGHING: Final = ("billing_error", "authentication_failed", "oauth_org_not_allowed")
+_TOLD: Final[Mapping[str | int | None, str]] = {
+    "prompt_too_long": "prompt is too long",
+    "long_context_credits_required": "Long context needs extra usage, which this account has not.",
+    404: "The model does not exist, or this account may not use it.",
+    413: "The request is larger than the provider takes.",
+}
 _MESSAGES: Final = {
     Kind.QUOTA: "The account has reached its usage limit.",
     Kind.MODEL_LIMIT: "The account has reached its limit for this model.",
@@ -75,14 +83,14 @@ def failure_of_result(
     return _failure(replace(verdict, started=verdict.started or begun), status)
 
 
-def failure_of_retry(notice: System, *, begun: bool) -> Failure:
+def failure_of_retry(notice: System, *, begun: bool, now: float) -> Failure:
     """Judge a provider's refusal that the CLI would try again: we do not wait for that."""
     status = notice.error_status
     wait = notice.retry_delay_ms / 1000
     if status != HTTPStatus.TOO_MANY_REQUESTS:
         verdict = plain_verdict(status) if status else Verdict(Kind.WORKER_ERROR, started=True)
     elif wait > _SHORTEST_WAIT:
-        verdict = Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=wait)
+        verdict = told_to_wait(wait, now)
     else:
         verdict = Verdict(Kind.THROTTLED)
     return _failure(replace(verdict, started=verdict.started or begun), status)
@@ -98,13 +106,8 @@ def _status(result: Result, error: str | None) -> int | None:
 
 def _told(result: Result, status: int | None) -> str:
     """What the client did wrong, in the provider's words where the CLI passes them on."""
-    if result.terminal_reason == "prompt_too_long":
-        return "prompt is too long"
-    if result.api_error == "long_context_credits_required":
-        return "Long context needs extra usage, which this account has not."
-    if status == HTTPStatus.NOT_FOUND:
-        return "The model does not exist, or this account may not use it."
-    return _PREFIX.sub("", result.result or "", count=1)
+    named = _TOLD.get(result.api_error or "") or _TOLD.get(result.terminal_reason or "")
+    return named or _TOLD.get(status) or _PREFIX.sub("", result.result or "", count=1)
 
 
 def _verdict(result: Result, status: int | None, limit: LimitInfo | None, now: float) -> Verdict:

@@ -13,8 +13,8 @@ from worker.core.tools import Toolbox
 
 _HELD: Final = ("message_start", "content_block_start", "ping")
 """Events without content: nothing is shown before the first that has some."""
-_GOES_ON: Final = ("end_turn", "stop_sequence", "tool_use")
-"""Stop reasons after which the process may take the conversation's next turn."""
+_RESTS: Final = ("end_turn", "stop_sequence", "tool_use")
+"""Stop reasons that end the turn for the CLI too. After others it asks again by itself."""
 
 
 class Frame(NamedTuple):
@@ -22,6 +22,9 @@ class Frame(NamedTuple):
 
     name: str
     data: bytes
+
+
+_STOP: Final = Frame("message_stop", b'{"type":"message_stop"}')
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -83,7 +86,7 @@ class Answer:
             case RateLimit():
                 self.limit = record.rate_limit_info
             case System(subtype="api_retry") if record.attempt and not self._stop:
-                self._fail(failure_of_retry(record, begun=self.begun))
+                self._fail(failure_of_retry(record, begun=self.begun, now=now))
             case Result():
                 return self._result(record, now)
         return ()
@@ -108,8 +111,8 @@ class Answer:
                 return self._break()
             case "message_start":
                 self.begun = True
-            case "message_delta":
-                self._stop_reason = head.delta.stop_reason or self._stop_reason
+            case "message_delta" if head.delta.stop_reason:
+                return (*self._shown(frame), *self._stopping(head.delta.stop_reason))
             case "message_stop":
                 return self._stopped(frame)
         return self._shown(frame)
@@ -131,13 +134,19 @@ class Answer:
         shown, self._held = self._held, None
         return shown
 
+    def _stopping(self, reason: str) -> Collection[Frame]:
+        """The message ends for a reason. If the CLI will not rest on that, the turn ends here."""
+        if reason in _RESTS and not self._foreign_tool:
+            self._stop_reason = reason
+            return ()
+        self._stop = _STOP
+        return self._finish(reusable=False)
+
     def _stopped(self, frame: Frame) -> Collection[Frame]:
         if self._stop_reason is None:
             return self._break()
         self._stop = frame
-        if self._stop_reason in _GOES_ON and not self._foreign_tool:
-            return ()
-        return self._finish(reusable=False)
+        return ()
 
     def _result(self, result: Result, now: float) -> Collection[Frame]:
         if self._stop:

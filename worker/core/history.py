@@ -113,6 +113,8 @@ def _for_cli(block: Block) -> Block:
     plain = {key: value for key, value in block.items() if key not in _MARKS}
     if block.get("type") == "tool_use":
         plain["name"] = cli_name(str(block.get("name")))
+    if block.get("type") == "tool_reference":
+        return {"type": "text", "text": f"The tool {block.get('tool_name')} is at hand."}
     if isinstance(inner := block.get("content"), list):
         plain["content"] = [_for_cli(item) if isinstance(item, dict) else item for item in inner]
     return plain

@@ -52,8 +52,6 @@ class Prompt(msgspec.Struct):
         for tool in self.tools:
             if tool.get("type", "custom") != "custom" or not isinstance(tool.get("name"), str):
                 raise BadRequestError(f"tools: {tool.get('type')!r} is not served by this engine")
-        if self.tool_choice and self.tool_choice.get("type") == "none":
-            return Toolbox()
         return Toolbox(self.tools)
 
     def settings(self, models: Mapping[str, str]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from worker.core.limits import Claim, claims, retry_after, sane_reset, spent_unt
 _CLIENT_ERRORS: Final = range(400, 500)
 _SERVER_ERRORS: Final = range(500, 600)
 _LONGEST_BURST: Final = 600.0
-"""A wait beyond this (seconds) is no burst: the account is used up."""
+"""Seconds."""
 _REFUSING: Final = frozenset({"rejected", "blocked", "throttled", "queueing_hard"})
 _STATUS_OF_TYPE: Final = {
     "invalid_request_error": 400,
@@ -174,11 +174,16 @@ def _limited(headers: Mapping[str, str], code: str | None, now: float) -> Verdic
         return _rejected(refusing, wait, now)
     if wait is None and (refilled := spent_until(headers, now)) is not None:
         wait = refilled - now
-    if wait is not None and wait > _LONGEST_BURST:
-        return Verdict(Kind.QUOTA, Scope.ACCOUNT, until=now + wait, retry_after=wait)
-    if windows or wait is not None:
-        return Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=wait)
-    return Verdict(Kind.THROTTLED)
+    if wait is not None:
+        return told_to_wait(wait, now)
+    return Verdict(Kind.BURST, Scope.ACCOUNT) if windows else Verdict(Kind.THROTTLED)
+
+
+def told_to_wait(seconds: float, now: float) -> Verdict:
+    """Judge a wait without any window: what takes this long is no burst, but a quota."""
+    if seconds > _LONGEST_BURST:
+        return Verdict(Kind.QUOTA, Scope.ACCOUNT, until=now + seconds, retry_after=seconds)
+    return Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=seconds)
 
 
 def _rejected(refusing: list[Claim], wait: float | None, now: float) -> Verdict:

@@ -21,10 +21,8 @@ KEYED = {"ANTHROPIC_API_KEY": "sim-alice"}
 
 def settings(home: Path, url: str, login=OAUTH, **fields) -> CliSettings:
     environment = {"ANTHROPIC_BASE_URL": url, **login}
-    folders = {"home": home, "config_dir": home / "config"}
-    return CliSettings(
-        command=str(COMMAND), environment=environment, **folders, **({"warm": 0} | fields)
-    )
+    usual = {"command": str(COMMAND), "home": home, "config_dir": home / "config", "warm": 0}
+    return CliSettings(environment=environment, **(usual | fields))
 
 
 @asynccontextmanager
