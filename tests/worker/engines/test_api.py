@@ -195,6 +195,29 @@ async def test_a_client_that_leaves_ends_a_silent_message_too(provider, worker):
     assert worker.parts.engine.state().slots.busy == 0
 
 
+async def test_two_hundred_clients_that_leave_leave_nothing_behind(provider):
+    provider.pace(rate=20, tokens=1000)
+    async with worker_of(provider.url, concurrency=20) as worker:
+        tasks = len(asyncio.all_tasks())
+        for _ in range(10):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(20):
+                    group.create_task(leave_early(worker))
+            await provider.until(lambda: not provider.tally.in_flight.total())
+        engine = worker.parts.engine
+
+        assert provider.tally.left == 200
+        assert (engine.state().slots.busy, worker.parts.gate.busy) == (0, 0)
+        assert not engine._upstream._session.connector._acquired
+    assert len(asyncio.all_tasks()) <= tasks
+
+
+async def leave_early(worker: Served) -> None:
+    async with worker.post(asking(stream=True)) as answer:
+        assert answer.status == 200
+        await answer.content.readany()
+
+
 async def test_connections_are_kept_for_the_next_turn(worker):
     for _ in range(3):
         await answered(worker, asking(stream=True))
