@@ -5,7 +5,7 @@ whole of a short body. Until then nothing has reached the client and another try
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -85,19 +85,63 @@ class BlindTap:
         pass
 
 
+class Gatherer:
+    """The sink of an answer that is probably short: gathers to its end, or until it is long."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.whole = False
+        self._size = 0
+        self._settled: asyncio.Future[ProxyError | None] = asyncio.Future()
+
+    def feed(self, payload: bytes) -> None:
+        self.pieces.append(payload)
+        self._size += len(payload)
+        if self._size > WHOLE:
+            self._settle(None)
+
+    def ended(self, error: ProxyError | None) -> None:
+        self.whole = error is None
+        self._settle(error)
+
+    async def settled(self) -> None:
+        """Wait for the end or for too much. Raises what broke the answer off."""
+        error = await self._settled
+        if error is not None:
+            raise error
+
+    def _settle(self, error: ProxyError | None) -> None:
+        if not self._settled.done():
+            self._settled.set_result(error)
+
+
 async def relay(exchange: Exchange, answer: Answer, manner: Manner) -> Ending:
-    """Carry a success to the client, whole if it is short, else piece by piece."""
-    head = answer.head
-    kind = dict(head.headers).get(b"content-type", b"")
+    """Carry a success to the client, whole if it is short, else piece by piece.
+
+    Raises what broke a short answer off: nothing has reached the client then.
+    """
+    kind = dict(answer.head.headers).get(b"content-type", b"")
     if kind.startswith(b"text/event-stream"):
         return await StreamRelay(exchange, answer, StreamScanner(manner.dialect), manner).run()
-    if head.length is None or head.length > WHOLE:
-        return await StreamRelay(exchange, answer, BlindTap(), manner).run()
-    body = await answer.body(WHOLE)
+    gatherer = Gatherer()
+    answer.deliver(gatherer)
+    await gatherer.settled()
+    if not gatherer.whole:
+        return await StreamRelay(exchange, answer, BlindTap(), manner).run(gatherer.pieces)
+    return _hand_over(exchange, answer, manner, b"".join(gatherer.pieces))
+
+
+def _hand_over(exchange: Exchange, answer: Answer, manner: Manner, body: bytes) -> Ending:
+    """Answer with a body that is here, unless it says that it is a failure."""
     if is_failure(body):
         return Ending(failure=body)
     manner.opened()
-    exchange.respond(head.status, [*to_client(head.headers), *manner.headers], body)
+    headers = [*to_client(answer.head.headers), *manner.headers]
+    if exchange.head.method == "HEAD":
+        exchange.start(answer.head.status, headers, answer.head.length)
+        exchange.finish()
+    else:
+        exchange.respond(answer.head.status, headers, body)
     return Ending(usage=body_usage(body))
 
 
@@ -116,13 +160,15 @@ class StreamRelay:
         self._heard = 0
         self._end: asyncio.Future[ProxyError | None] = self._loop.create_future()
 
-    async def run(self) -> Ending:
-        """Relay until the end. The client gets a clean one only if the answer had one."""
+    async def run(self, gathered: Sequence[bytes] = ()) -> Ending:
+        """Relay until the end, after what was `gathered`. It is clean only if the answer's was."""
         self._exchange.on_pause, self._exchange.on_resume = self._answer.pause, self._answer.resume
         if self._exchange.paused:
             self._answer.pause()
         self._timer = self._loop.call_later(self._manner.gate, self._tick)
         try:
+            for payload in gathered:
+                self.feed(payload)
             self._answer.deliver(self)
             error = await self._end
         finally:

@@ -109,6 +109,19 @@ def cli_engine(name: str, simulator: Simulator, folder: Path, **more: object) ->
     }
 
 
+class Lines(io.BytesIO):
+    """The access log, in memory; `written` is set with its first lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Event()
+
+    def write(self, data) -> int:
+        if data:
+            self.written.set()
+        return super().write(data)
+
+
 @dataclass
 class Team:
     """What a test sees of it: the provider, the proxy's parts, and a client's session."""
@@ -116,7 +129,7 @@ class Team:
     simulator: Simulator
     app: App
     http: aiohttp.ClientSession
-    lines: io.BytesIO
+    lines: Lines
     workers: Sequence[Process] = ()
 
     @property
@@ -127,6 +140,11 @@ class Team:
     def access_lines(self) -> list[dict]:
         self.app.access_log.flush()
         return [json.loads(line) for line in self.lines.getvalue().splitlines()]
+
+    async def line(self) -> dict:
+        """The first access line; it is written a moment after its answer's last byte."""
+        await asyncio.wait_for(self.lines.written.wait(), 5)
+        return self.access_lines[0]
 
     def post(self, prompt: str, *, headers: dict | None = None, **body: object):
         """One question as a request to be entered."""
@@ -157,7 +175,7 @@ async def team(
             "accounts": list(accounts),
         }
         file.write_text(yaml.safe_dump(base | config))
-        lines = io.BytesIO()
+        lines = Lines()
         app = await stack.enter_async_context(App(load(file), AccessLog(lines)))
         session = aiohttp.ClientSession(headers={"x-api-key": KEY})
         http = await stack.enter_async_context(session)
