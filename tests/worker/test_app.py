@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.simulator_rig import Simulator
+from tests.worker.engines.cli_rig import COMMAND
 from tests.worker.rig import ASK
 from worker.app import make_engine
 from worker.config import parse
@@ -56,7 +57,8 @@ async def running(file: Path) -> AsyncIterator[Process]:
     process = await spawn("--config", str(file), "--listen", "127.0.0.1:0")
     try:
         line = await asyncio.wait_for(process.stdout.readline(), 20)
-        assert line.startswith(b"headgate-worker alice listens on http://127.0.0.1:")
+        expected = b"headgate-worker alice listens on http://127.0.0.1:"
+        assert line.startswith(expected), (await process.stderr.read()).decode()
         yield Process(process, line.decode().split()[-1])
     finally:
         if process.returncode is None:
@@ -189,6 +191,25 @@ async def test_the_sdk_sees_failures_as_what_they_are(provider, worker):
     assert limited.value.request_id
     assert limited.value.response.headers["x-headgate-verdict"] == "quota"
     assert broken.value.body["error"]["type"] == "api_error"
+
+
+@pytest.mark.cli
+async def test_the_real_cli_is_served_by_the_process(provider, configured, tmp_path):
+    login = {"ANTHROPIC_API_KEY": "sim-alice", "ANTHROPIC_BASE_URL": provider.url}
+    folders = {"home": str(tmp_path / "home"), "config_dir": str(tmp_path / "login")}
+    cli = {"command": str(COMMAND), "environment": login, "warm": 0, **folders}
+    async with running(configured(engine="cli", cli=cli)) as worker:
+        async with (
+            aiohttp.ClientSession(headers=AUTHORIZED) as session,
+            session.post(worker.url + "/v1/messages", data=BODY) as stream,
+        ):
+            body = await stream.read()
+        worker.process.send_signal(signal.SIGTERM)
+        code, errors = await worker.ended()
+
+    assert stream.status == 200
+    assert body.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    assert (code, "Traceback" in errors) == (0, False)
 
 
 @pytest.mark.parametrize(
