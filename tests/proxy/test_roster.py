@@ -1,0 +1,67 @@
+from proxy.core.account import Window
+from proxy.roster import Roster
+from proxy.store.base import Candidate
+from tests.proxy.pool_rig import OPUS, A, B, C, accounts
+
+
+def names(candidates):
+    return [candidate.name for candidate in candidates]
+
+
+def test_candidates_are_the_ranked_then_the_resting_then_the_tried():
+    roster = Roster(accounts("a", "b", "c"))
+
+    found = roster.candidates([B], {C})
+
+    assert found == (Candidate(B, 6), Candidate(A, 6), Candidate(C, 6, tried=True))
+
+
+def test_what_is_out_of_service_is_no_candidate_and_has_no_share():
+    roster = Roster(accounts("a", "b"))
+    before = roster.shares(OPUS, 0)
+    roster.set_ready(A, "draining")
+
+    assert names(roster.candidates([], set())) == [B]
+    assert roster.alone(A) == ()
+    assert [share.name for share in before] == [A, B]
+    assert [share.name for share in roster.shares(OPUS, 0)] == [B]
+    assert roster.unready(A) == "draining"
+
+
+def test_only_a_change_of_readiness_is_news():
+    roster = Roster(accounts("a"))
+
+    told = [roster.set_ready(A, why) for why in (None, "auth", "auth", "engine", None, None)]
+
+    assert told == [False, True, False, True, True, False]
+    assert not roster.set_ready(B, "auth")
+
+
+def test_a_new_configuration_keeps_what_is_known_of_those_that_stay():
+    roster = Roster(accounts("a", "b"))
+    for account in (A, B):
+        roster.set_ready(account, "auth")
+        roster.observe(account, [Window("five_hour", 0.5)])
+    roster.replace(accounts("b", "c", concurrency=2))
+
+    assert (roster.unready(A), roster.unready(B)) == (None, "auth")
+    assert set(roster.windows) == {B}
+    assert roster.alone(C) == (Candidate(C, 2),)
+
+
+def test_shares_follow_the_windows_within_a_second():
+    roster = Roster(accounts("a"))
+    (full,) = roster.shares(OPUS, 0)
+    roster.observe(A, [Window("five_hour", 0.8)])
+    (soon,) = roster.shares(OPUS, 0.5)
+    (later,) = roster.shares(OPUS, 1.5)
+
+    assert soon == full
+    assert later.weight < full.weight
+
+
+def test_windows_of_strangers_are_not_kept():
+    roster = Roster(accounts("a"))
+    roster.observe(B, [Window("five_hour", 0.5)])
+
+    assert roster.windows == {}
