@@ -24,7 +24,7 @@ class EventReader:
     def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
         """Give the events that this chunk completes; to be run to its end."""
         text = chunk[1:] if self._after_cr and chunk.startswith(b"\n") else chunk
-        self._after_cr = chunk.endswith(b"\r")
+        self._after_cr = chunk.endswith(b"\r") if chunk else self._after_cr
         self._size += len(text)
         *ended, rest = _LINE_END.split(text)
         for end in ended:
