@@ -108,7 +108,7 @@ class Answer:
         try:
             payload = self._decoder.feed(data)
         except FramingError as exc:
-            self.end(WorkerBrokeError(f"the worker's answer is malformed: {exc.message}"))
+            self.end(WorkerBrokeError(f"The worker's answer is malformed: {exc.message}."))
             return
         if payload:
             if self._sink is not None:
@@ -123,7 +123,7 @@ class Answer:
         if clean and self._decoder.ends_at_eof:
             self.end(None)
         else:
-            self.end(TruncatedError("the worker's answer ended before its end"))
+            self.end(TruncatedError("The worker's answer ended before its end."))
 
     def end(self, error: ProxyError | None) -> None:
         """No more comes. Only the first call counts."""
@@ -159,16 +159,17 @@ class _Collector:
 
     def feed(self, payload: bytes) -> None:
         self._left -= len(payload)
-        if self._left < 0:
-            self._parts.clear()
-            self._answer.end(WorkerBrokeError("the worker's answer is over its limit"))
-        else:
+        if self._left >= 0:
             self._parts.append(payload)
+            return
+        error = WorkerBrokeError("The worker's answer is over its limit.")
+        self.ended(error)
+        self._answer.end(error)
 
     def ended(self, error: ProxyError | None) -> None:
         if self.whole.done():
             return
-        if error is not None:
-            self.whole.set_exception(error)
-        else:
+        if error is None:
             self.whole.set_result(b"".join(self._parts))
+        else:
+            self.whole.set_exception(error)

@@ -39,7 +39,7 @@ class HeadBuffer:
             raise self._too_long()
         head = parse_request_head(self.held[:end])
         if len(head.target) > self._limits.target:
-            raise self._too_long()
+            raise FramingError(414, "the target is too long")
         self.held, self._seen = self.held[end:], 0
         return head
 

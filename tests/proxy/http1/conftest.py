@@ -1,8 +1,7 @@
 import asyncio
 
-import pytest
 import uvloop
 
 
-def pytest_asyncio_loop_factories(config, item):
+def pytest_asyncio_loop_factories():
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

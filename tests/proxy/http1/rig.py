@@ -14,9 +14,12 @@ PATIENCE = 5.0
 async def pause(seconds):
     """Let a peer be slow on purpose."""
     loop = asyncio.get_running_loop()
-    over = loop.create_future()
-    loop.call_later(seconds, over.set_result, None)
-    await over
+    over = asyncio.Event()
+    timer = loop.call_later(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
 
 
 async def eventually(condition):
@@ -151,3 +154,29 @@ class Collected:
         async with asyncio.timeout(PATIENCE):
             await self.over.wait()
         return self.endings[0]
+
+
+class Watched:
+    """A handler that runs a script and tells how it ended."""
+
+    def __init__(self, script):
+        self.script = script
+        self.started = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.cancelled = False
+        self.exchange = None
+
+    async def __call__(self, exchange):
+        self.exchange = exchange
+        self.started.set()
+        try:
+            await self.script(exchange)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        finally:
+            self.ended.set()
+
+    async def wait(self):
+        async with asyncio.timeout(1):
+            await self.ended.wait()

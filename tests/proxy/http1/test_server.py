@@ -1,5 +1,4 @@
 import asyncio
-import socket
 
 import pytest
 
@@ -158,29 +157,6 @@ async def test_a_declared_body_over_the_limit_is_refused_before_any_of_it_is_rea
     assert answer.startswith(b"HTTP/1.1 413")
 
 
-async def test_a_client_that_goes_on_sending_still_gets_its_refusal():
-    async with serving(echo, limits=HttpLimits(body=1000)) as server:
-        loop = asyncio.get_running_loop()
-        with socket.create_connection(("127.0.0.1", server.port)) as sock:
-            sock.setblocking(False)
-            head = post(b"Content-Length: 900000") + b"a" * 900_000
-            async with asyncio.timeout(PATIENCE):
-                await loop.sock_sendall(sock, head)
-                answer = await loop.sock_recv(sock, 1000)
-
-    assert answer.startswith(b"HTTP/1.1 413")
-
-
-async def test_a_client_that_never_stops_sending_is_dropped():
-    async with (
-        serving(echo, limits=HttpLimits(body=1000), linger=0.2) as server,
-        connected(server.port) as client,
-    ):
-        with pytest.raises(OSError):
-            await client.send(post(b"Content-Length: 90000000") + b"a" * 90_000_000, step=100_000)
-        await eventually(lambda: server.connections == 0)
-
-
 async def test_http_1_0_gets_a_body_that_the_connections_end_bounds():
     async def handler(exchange):
         exchange.start(200, [(b"x-a", b"b")], None)
@@ -224,15 +200,18 @@ async def test_counts_tell_what_is_connected_and_what_is_in_flight():
         await go_on.wait()
         exchange.respond(200, [], b"")
 
-    async with serving(handler) as server:
-        async with connected(server.port) as busy, connected(server.port):
-            await busy.send(get())
-            await eventually(lambda: server.in_flight == 1)
+    async with (
+        serving(handler) as server,
+        connected(server.port) as busy,
+        connected(server.port),
+    ):
+        await busy.send(get())
+        await eventually(lambda: server.in_flight == 1)
 
-            assert server.connections == 2
-            go_on.set()
-            await busy.exactly(len(ok(b"")))
-            assert server.in_flight == 0
+        assert server.connections == 2
+        go_on.set()
+        await busy.exactly(len(ok(b"")))
+        assert server.in_flight == 0
 
 
 async def test_draining_ends_idle_connections_and_lets_requests_finish():
@@ -255,12 +234,12 @@ async def test_draining_ends_idle_connections_and_lets_requests_finish():
                 busy.writer.close()
 
             assert drained.result() == 0
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", server.port)
 
 
 async def test_draining_gives_up_at_its_limit_and_tells_what_is_left():
-    async def handler(exchange):
+    async def handler(_exchange):
         await asyncio.Event().wait()
 
     async with serving(handler) as server, connected(server.port) as client:
@@ -301,6 +280,6 @@ async def test_closing_cancels_handlers_which_may_still_say_why():
 async def test_an_address_in_use_is_an_error():
     async with serving(echo) as server:
         other = Server(echo, reject)
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="in use"):
             await other.start("127.0.0.1", server.port)
         await other.close()
