@@ -44,13 +44,14 @@ class AccountView(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, status: AccountStatus) -> "AccountView":
-        """The view of what the pool tells."""
+        """The view of what the pool tells; a rest that is over is none."""
         whole = status.cooldowns.get(ANY_MODEL)
+        rest = whole if whole and whole.reason == status.state else None
         return cls(
             name=status.name,
             state=status.state,
-            reason=status.detail or (whole.reason if whole else None),
-            until=whole.until if whole else None,
+            reason=status.detail or (rest.reason if rest else None),
+            until=rest.until if rest else None,
             in_flight=status.in_flight,
             limit=status.limit,
             streak=status.streak,
@@ -161,9 +162,13 @@ class AdminServer:
         self.port = 0
 
     async def start(self, address: Address) -> None:
-        """Listen; raises OSError where that cannot be."""
+        """Listen; raises OSError where that cannot be, and leaves nothing behind then."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, address.host, address.port).start()
+        try:
+            await web.TCPSite(self._runner, address.host, address.port).start()
+        except OSError:
+            await self.stop()
+            raise
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

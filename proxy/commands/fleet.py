@@ -45,13 +45,14 @@ class Fleet:
 
 def make_fleet(settings: Settings, state_dir: Path, others: Sequence[Program] = ()) -> Fleet:
     """Give every login a worker. Raises OSError if an address is taken or the CLI is missing."""
+    listen, admin = settled(settings.listen), settled(settings.admin.listen)
     workers = [_worker(login, state_dir) for login in settings.logins]
     ready = replace(
         settings,
         accounts=(*settings.accounts, *(worker.account for worker in workers)),
         logins=(),
-        listen=settled(settings.listen),
-        admin=replace(settings.admin, listen=settled(settings.admin.listen)),
+        listen=listen,
+        admin=replace(settings.admin, listen=admin),
     )
     return Fleet(ready, workers, others)
 

@@ -1,8 +1,10 @@
 """Workers on this machine: the folder, the settings and the program of each login."""
 
+import fcntl
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,6 +81,19 @@ class Home:
         path.touch(mode=0o600, exist_ok=False)
         path.write_text(text)
         return path
+
+
+@contextmanager
+def held(state_dir: Path) -> Iterator[None]:
+    """Keep a second `up` out: two workers on one login would ruin it. Raises OSError."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"{state_dir} is in use by another headgate up"
+            raise OSError(error.errno, message) from None
+        yield
 
 
 @dataclass(frozen=True, slots=True)

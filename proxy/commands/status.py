@@ -75,10 +75,19 @@ def _cells(account: "AccountView", now: float) -> Iterator[str]:
     colour = _COLOURS.get(account.state, "red")
     yield account.name
     yield f"[{colour}]{account.state}[/]"
-    yield account.reason or ""
+    yield ", ".join(_reasons(account, now))
     yield countdown(account.until - now) if account.until else ""
     yield f"{account.in_flight}/{account.limit}"
     yield _windows(account.windows, now)
+
+
+def _reasons(account: "AccountView", now: float) -> Iterator[str]:
+    """Why it rests, and which model families rest on it."""
+    if account.reason:
+        yield account.reason
+    for family, rest in account.cooldowns.items():
+        if family != "*" and rest.until > now:
+            yield f"{family}: {rest.reason} ({countdown(rest.until - now)})"
 
 
 def _windows(windows: Sequence["Window"], now: float) -> str:

@@ -69,13 +69,15 @@ def _up_demo(engine: str, port: int | None, admin_port: int | None) -> None:
 
 def _run(settings: "Settings", state_dir: Path, demo: "Demo | None" = None) -> None:
     from proxy.commands.fleet import make_fleet
+    from proxy.commands.local import held
 
     try:
-        fleet = make_fleet(settings, state_dir, [demo.simulator] if demo else ())
+        with held(state_dir):
+            fleet = make_fleet(settings, state_dir, [demo.simulator] if demo else ())
+            run_to_the_end(fleet.run(_announcer(fleet, demo)))
     except OSError as error:
         complain(error.strerror or error)
         sys.exit(CANNOT_RUN)
-    run_to_the_end(fleet.run(_announcer(fleet, demo)))
 
 
 def _on_ports(settings: "Settings", port: int | None, admin_port: int | None) -> "Settings":

@@ -44,7 +44,8 @@ def _address(value: object) -> Address:
 
 def _url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+    plain = re.fullmatch(r"https?://[!-~]+", value) and parts.hostname and parts.port != 0
+    if not plain:
         raise ValueError("should be an address such as http://127.0.0.1:9101")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("should have no credentials, query or fragment")

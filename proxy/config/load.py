@@ -1,6 +1,6 @@
 """Reading a configuration: YAML, then references, then the environment, then the checks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from proxy.config.problems import ConfigError, Problem, path_of
 from proxy.config.references import expand
 from proxy.config.rules import broken_rules
 from proxy.config.schema import Environment, File
-from proxy.config.settings import Settings
+from proxy.config.settings import Client, Settings
 
 
 def load(path: Path) -> Settings:
@@ -43,7 +43,18 @@ def parse(text: str, folder: Path) -> Settings:
         broken = [*map(_problem, error.errors(include_input=False)), *broken]
     if problems := [*missing, *_without_echoes(broken, missing)]:
         raise ConfigError(problems)
-    return checked.value(reading.warnings)
+    settings = checked.value(reading.warnings)
+    if shared := list(_shared_keys(settings.clients)):
+        raise ConfigError(shared)
+    return settings
+
+
+def _shared_keys(clients: Sequence[Client]) -> Iterator[Problem]:
+    """Two clients with one key, however each is written."""
+    first: dict[bytes, int] = {}
+    for index, client in enumerate(clients):
+        if (owner := first.setdefault(client.digest, index)) != index:
+            yield Problem(f"clients[{index}]", f"has the key of clients[{owner}]")
 
 
 def _environment() -> dict[str, Any]:

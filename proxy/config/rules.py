@@ -24,7 +24,7 @@ def broken_rules(file: Mapping[str, object]) -> Iterator[Problem]:
     clients, accounts = _entries(file, "clients"), _entries(file, "accounts")
     if file.get("accounts") == []:
         yield Problem("accounts", "should name at least one")
-    yield from _twice("clients", clients, ("name", *_CLIENT_KEYS))
+    yield from _twice("clients", clients, ("name", "key"))
     yield from _twice("accounts", accounts, ("name",))
     if not clients:
         yield from _exposed(file.get("listen"))

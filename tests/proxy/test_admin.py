@@ -1,8 +1,11 @@
+import asyncio
+import socket
 import time
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from proxy.admin import Admin, AdminServer
 from proxy.config import Address
@@ -117,6 +120,15 @@ async def test_accounts_are_told_with_all_that_is_known():
     assert second["cooldowns"] == {"opus": {"until": 2e9, "reason": "model_limit"}}
 
 
+async def test_a_rest_that_is_over_is_not_told():
+    over = {ANY_MODEL: Cooldown(1000.0, Reason.QUOTA)}
+    async with operator(account(state="probation", cooldowns=over)) as ask:
+        _, body = await ask.get("/admin/api/accounts")
+
+    (view,) = body["accounts"]
+    assert (view["state"], view["reason"], view["until"]) == ("probation", None, None)
+
+
 async def test_the_status_counts_accounts_by_state():
     async with operator(account(), account("b"), account("c", "quota")) as ask:
         _, body = await ask.get("/admin/api/status")
@@ -179,3 +191,14 @@ async def test_answers_are_not_kept_by_caches():
         await ask.get("/admin/api/status")
 
     assert ask.headers["cache-control"] == "no-store"
+
+
+async def test_an_address_that_is_taken_leaves_nothing_behind():
+    before = asyncio.all_tasks()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = AdminServer(web.Application())
+        with pytest.raises(OSError, match="in use"):
+            await server.start(Address("127.0.0.1", taken.getsockname()[1]))
+
+    assert asyncio.all_tasks() == before
+    assert server.port == 0

@@ -17,6 +17,7 @@ from proxy.core.quota import ClientLimits
 
 ACCOUNTS = "accounts: [{name: a, url: 'http://127.0.0.1:9101'}]\n"
 CLIENTS = "clients: [{name: alice, key: a-good-key}]\n"
+KEY_HASH = hashlib.sha256(b"k").hexdigest()
 WHOLE = """\
 listen: 0.0.0.0:8080
 admin: {listen: "127.0.0.1:8081", token_file: admin}
@@ -278,6 +279,12 @@ bogus: 1
             ACCOUNTS + "clients: [{name: a, key: k-1}, {name: b, key: k-1}]",
             "clients[1].key: is that of clients[0] already",
         ),
+        (
+            ACCOUNTS
+            + f"clients: [{{name: a, key: k}}, {{name: b, key_hash: 'sha256:{KEY_HASH}'}}]",
+            "clients[1]: has the key of clients[0]",
+        ),
+        ("accounts: [{name: a, url: 'http://h/a b'}]", "accounts[0].url: should be an address"),
         (
             ACCOUNTS + "admin: {token: t-1, token_file: f}",
             "admin: takes token or token_file, not both",

@@ -4,7 +4,7 @@ import sys
 import pytest
 import yaml
 
-from proxy.commands.local import Home, cli_environment, local_worker
+from proxy.commands.local import Home, cli_environment, held, local_worker
 from proxy.config import Login, LoginMethod
 
 KEY = Login("mine", LoginMethod.API_KEY, {"api_key": "k-secret"}, concurrency=3, weight=2)
@@ -145,3 +145,12 @@ def test_a_profile_is_looked_up_where_the_operator_keeps_it(monkeypatch, tmp_pat
     assert found["AWS_PROFILE"] == "team"
     assert found["AWS_CONFIG_FILE"] == f"{tmp_path}/.aws/config"
     assert found["AWS_SHARED_CREDENTIALS_FILE"] == f"{tmp_path}/.aws/credentials"
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path):
+    folder = tmp_path / "state"
+    with held(folder), pytest.raises(OSError, match="in use by another headgate up"), held(folder):
+        pytest.fail("held twice")
+
+    with held(folder):
+        assert (folder / "lock").exists()

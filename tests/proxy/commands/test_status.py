@@ -7,7 +7,7 @@ import pytest
 from proxy.admin import Admin, AdminServer
 from proxy.commands.status import countdown
 from proxy.config import Address
-from proxy.core.account import ANY_MODEL, AccountName, Window
+from proxy.core.account import ANY_MODEL, AccountName, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.metrics import Metrics
 from proxy.pool import AccountStatus
@@ -19,7 +19,9 @@ def accounts():
     window = Window("five_hour", 0.42, now + 7290)
     ready = AccountStatus(AccountName("fresh"), "ready", None, 2, 6, 0, {}, ())
     resting = AccountStatus(AccountName("tired"), "quota", None, 0, 6, 1, rest, (window,))
-    return ready, resting
+    picky = {ModelFamily("opus"): Cooldown(now + 605, Reason.MODEL_LIMIT)}
+    partly = AccountStatus(AccountName("partly"), "ready", None, 0, 6, 0, picky, ())
+    return ready, resting, partly
 
 
 @pytest.fixture
@@ -53,8 +55,9 @@ async def test_the_table_tells_of_every_account(admin, token, headgate):
     )
 
     assert result.exit_code == 0, result.output
-    _, fresh, tired = result.output.splitlines()
+    _, fresh, tired, partly = result.output.splitlines()
     assert fresh.split() == ["fresh", "ready", "2/6"]
+    assert partly.split() == ["partly", "ready", "opus:", "model_limit", "(10m05s)", "0/6"]
     assert tired.split() == [
         "tired",
         "quota",
@@ -72,7 +75,11 @@ async def test_json_is_what_the_admin_port_says(admin, token, headgate):
         headgate, "status", "--json", "--admin", admin, "--token-file", token
     )
 
-    assert [a["name"] for a in json.loads(result.output)["accounts"]] == ["fresh", "tired"]
+    assert [a["name"] for a in json.loads(result.output)["accounts"]] == [
+        "fresh",
+        "tired",
+        "partly",
+    ]
 
 
 async def test_a_refusal_is_one_line(admin, headgate):
