@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Never, Self
 
@@ -85,8 +86,10 @@ class Prober:
         trace: TracebackType | None,
     ) -> None:
         self.replace(())
-        await self._tasks.__aexit__(kind, error, trace)
-        await self._session.close()
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            await self._session.close()
 
     def hint(self, account: AccountName) -> None:
         """Something went wrong there: ask at once."""
@@ -123,7 +126,8 @@ class Prober:
             self._at_once,
             self._session.get(url, headers=account.headers, allow_redirects=False) as answer,
         ):
-            answer.raise_for_status()
+            if answer.status != HTTPStatus.OK:
+                raise ValueError("not a state")
             body = b""
             async for piece in answer.content.iter_any():
                 body += piece
