@@ -15,7 +15,7 @@ from proxy.access_log import AccessLine, AccessLog
 from proxy.core.dialect import error_body
 from proxy.core.routes import Route, route_of
 from proxy.core.usage import Usage
-from proxy.errors import ProxyError
+from proxy.errors import NoWorkerError, ProxyError
 from proxy.http1.framing import Headers
 from proxy.http1.server import Exchange, Rejection
 from proxy.metrics import Ending, Metrics
@@ -80,7 +80,7 @@ class Edge:
             except ProxyError as error:
                 self._fail(exchange, trip, error)
             except asyncio.CancelledError:
-                trip.outcome = "client_gone"
+                self._abandon(exchange, trip)
                 raise
             except Exception as error:
                 log.exception("request crashed", id=trip.id, error=type(error).__name__)
@@ -98,6 +98,14 @@ class Edge:
         self._write(trip, line)
         body = error_body(trip.route.dialect, kind, rejection.message, trip.id)
         return ours(trip.id), body
+
+    def _abandon(self, exchange: Exchange, trip: Trip) -> None:
+        """The task was cancelled: the client has left, or else we are about to stop."""
+        if exchange.gone:
+            trip.outcome = "client_gone"
+            self._metrics.client_left(_phase(exchange, trip))
+        else:
+            self._fail(exchange, trip, NoWorkerError("The proxy is stopping.", retry_after=1))
 
     def _fail(self, exchange: Exchange, trip: Trip, error: ProxyError) -> None:
         """Tell the client in its endpoint's dialect, or cut what has begun."""
@@ -143,6 +151,13 @@ class Edge:
                 line.first_byte,
             )
         )
+
+
+def _phase(exchange: Exchange, trip: Trip) -> str:
+    """Where a request was when its client left."""
+    if exchange.started:
+        return "answer"
+    return "waiting" if trip.account == "-" else "worker"
 
 
 def ours(request_id: str) -> list[tuple[bytes, bytes]]:

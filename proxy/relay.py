@@ -14,7 +14,7 @@ from proxy.core.evidence import is_failure
 from proxy.core.headers import to_client
 from proxy.core.sse import StreamScanner
 from proxy.core.usage import Usage, body_usage
-from proxy.errors import ProxyError, TruncatedError
+from proxy.errors import NoWorkerError, ProxyError, TruncatedError
 from proxy.http1.framing import Headers
 from proxy.http1.server import Exchange
 from proxy.http1.upstream import Answer
@@ -171,6 +171,10 @@ class StreamRelay:
                 self.feed(payload)
             self._answer.deliver(self)
             error = await self._end
+        except asyncio.CancelledError:
+            if self._open and not self._exchange.gone:
+                self._break_off(NoWorkerError("The proxy is stopping."))
+            raise
         finally:
             self._timer.cancel()
         return self._conclude(error)

@@ -1,0 +1,207 @@
+"""The whole proxy as a process: it starts, says so, drains, and stops."""
+
+import asyncio
+import re
+import signal
+import socket
+
+import aiohttp
+import pytest
+import yaml
+
+from proxy.access_log import AccessLog
+from proxy.app import App
+from proxy.config import load
+from tests.e2e.rig import KEY, ROOT, Lines, environment, plain
+from tests.e2e.streaming import events, read
+from tests.simulator_rig import Simulator
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Serving:
+    """`headgate serve` as an operator runs it."""
+
+    def __init__(self, folder, account, **config):
+        self.port, self.admin = free_port(), free_port()
+        self.file = folder / "headgate.yaml"
+        self.errors = folder / "stderr"
+        base = {
+            "listen": f"127.0.0.1:{self.port}",
+            "admin": {"listen": f"127.0.0.1:{self.admin}"},
+            "clients": [{"name": "alice", "key": KEY}],
+            "accounts": [account],
+            "timeouts": {"drain_dwell": 0.3, "drain": 5},
+        }
+        self.file.write_text(yaml.safe_dump(base | config))
+
+    async def start(self):
+        with self.errors.open("wb") as errors:
+            return await asyncio.create_subprocess_exec(
+                str(ROOT / ".venv/bin/headgate"),
+                "serve",
+                "--config",
+                str(self.file),
+                env=environment(),
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=errors,
+            )
+
+    async def __aenter__(self):
+        self.process = await self.start()
+        self.http = aiohttp.ClientSession(headers={"x-api-key": KEY})
+        async with asyncio.timeout(20):
+            while await self.ready() is None:
+                assert self.process.returncode is None, self.errors.read_text()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.http.close()
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+    async def ready(self):
+        """The status of readiness, None where nobody answers."""
+        try:
+            async with self.http.get(f"http://127.0.0.1:{self.admin}/readyz") as answer:
+                return answer.status
+        except aiohttp.ClientConnectionError:
+            return None
+
+    def post(self, prompt):
+        body = {"model": "claude-sonnet-5-5", "max_tokens": 500, "stream": True}
+        body["messages"] = [{"role": "user", "content": prompt}]
+        return self.http.post(f"http://127.0.0.1:{self.port}/v1/messages", json=body)
+
+
+@pytest.fixture
+async def simulator():
+    async with Simulator() as simulator:
+        yield simulator
+
+
+async def test_sigterm_turns_unready_finishes_what_runs_and_exits_0(tmp_path, simulator):
+    async with Serving(tmp_path, plain("ann", simulator)) as serving:
+        async with serving.post("[[sim:tokens=40 rate=20]]") as answer:
+            first = await answer.content.readany()
+            serving.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(5):
+                while await serving.ready() != 503:
+                    pass
+            rest, clean = await read(answer)
+        code = await asyncio.wait_for(serving.process.wait(), 10)
+
+    assert (clean, events(first + rest)[-1]) == (True, "message_stop")
+    assert code == 0
+    assert "Traceback" not in serving.errors.read_text()
+
+
+async def test_new_requests_are_served_during_the_dwell(tmp_path, simulator):
+    timeouts = {"drain_dwell": 3, "drain": 5}
+    async with Serving(tmp_path, plain("ann", simulator), timeouts=timeouts) as serving:
+        serving.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            while await serving.ready() != 503:
+                pass
+        async with serving.post("say: still here") as answer:
+            got, clean = await read(answer)
+
+    assert (answer.status, clean) == (200, True)
+    assert answer.headers["connection"] == "close"
+    assert b"here" in got
+
+
+async def test_a_second_signal_is_fast_and_tells_the_stragglers(tmp_path, simulator):
+    async with Serving(tmp_path, plain("ann", simulator)) as serving:
+        async with serving.post("[[sim:tokens=4000 rate=10]]") as answer:
+            await answer.content.readany()
+            serving.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(5):
+                while await serving.ready() != 503:
+                    pass
+            serving.process.send_signal(signal.SIGTERM)
+            _, clean = await asyncio.wait_for(read(answer), 5)
+        code = await asyncio.wait_for(serving.process.wait(), 5)
+
+    assert (clean, code) == (False, 0)
+
+
+async def test_a_stream_longer_than_the_drain_ends_with_a_typed_error(tmp_path, simulator):
+    timeouts = {"drain_dwell": 0, "drain": 0.5}
+    async with Serving(tmp_path, plain("ann", simulator), timeouts=timeouts) as serving:
+        async with serving.post("[[sim:tokens=4000 rate=10]]") as answer:
+            first = await answer.content.readany()
+            serving.process.send_signal(signal.SIGTERM)
+            rest, clean = await asyncio.wait_for(read(answer), 5)
+        code = await asyncio.wait_for(serving.process.wait(), 5)
+
+    assert (clean, code) == (False, 0)
+    assert events(first + rest)[-1] == "error"
+
+
+async def test_a_taken_port_is_one_clear_line(tmp_path, simulator):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        serving = Serving(tmp_path, plain("ann", simulator), listen=address)
+        process = await serving.start()
+        code = await asyncio.wait_for(process.wait(), 20)
+
+    assert code == 1
+    assert re.fullmatch(r"headgate: .*in use.*\n", serving.errors.read_text())
+
+
+async def test_what_was_learned_survives_a_restart(tmp_path, simulator):
+    config = {
+        "listen": "127.0.0.1:0",
+        "admin": {"listen": "127.0.0.1:0"},
+        "state_file": str(tmp_path / "headgate.state"),
+        "clients": [{"name": "alice", "key": KEY}],
+        "accounts": [plain("ann", simulator), plain("bob", simulator)],
+    }
+    file = tmp_path / "headgate.yaml"
+    file.write_text(yaml.safe_dump(config))
+    simulator.fault("402", account="ann", count=None)
+
+    async def ask(times):
+        body = {"model": "claude-sonnet-5-5", "max_tokens": 9}
+        body["messages"] = [{"role": "user", "content": "hi"}]
+        async with (
+            App(load(file), AccessLog(Lines())) as app,
+            aiohttp.ClientSession(headers={"x-api-key": KEY}) as http,
+        ):
+            for n in range(times):
+                body["messages"][0]["content"] = f"hi {n}"
+                url = f"http://127.0.0.1:{app.data_port}/v1/messages"
+                async with http.post(url, json=body) as answer:
+                    assert answer.status == 200
+            return {status.name: status.state for status in await app.pool.states()}
+
+    before, after = await ask(8), await ask(8)
+
+    assert before == after == {"ann": "billing", "bob": "ready"}
+    assert sum(call.account == "ann" for call in simulator.calls) == 1
+
+
+async def test_a_start_that_fails_leaves_nothing_behind(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = {
+            "listen": f"127.0.0.1:{taken.getsockname()[1]}",
+            "admin": {"listen": "127.0.0.1:0"},
+            "accounts": [{"name": "ann", "url": "http://127.0.0.1:1", "token": "w" * 20}],
+        }
+        file = tmp_path / "headgate.yaml"
+        file.write_text(yaml.safe_dump(config))
+        before = asyncio.all_tasks()
+        with pytest.raises(OSError, match="in use"):
+            await App(load(file), AccessLog(Lines())).__aenter__()
+
+    assert asyncio.all_tasks() == before
