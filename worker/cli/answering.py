@@ -53,6 +53,6 @@ async def answering(
             hold.process.kill()
         yield frames
     except TimeoutError:
-        yield answer.cut_short(timed_out(stage, started=dialogue.asked))
+        yield answer.cut_short(timed_out(stage, started=dialogue.begun))
     except (ProcessGoneError, RefusedError):
-        yield answer.cut_short(broken("The CLI ended or refused.", started=dialogue.asked))
+        yield answer.cut_short(broken("The CLI ended or refused.", started=dialogue.begun))

@@ -14,12 +14,16 @@ class RefusedError(Exception):
 
 
 class Dialogue:
-    """`asked` says whether the provider may have got the question."""
+    """`begun` says whether the provider may have got the question.
+
+    A process says something of its own before it asks the provider.
+    """
 
     def __init__(self, process: CliProcess, tools: Toolbox) -> None:
         self._process = process
         self._tools = tools
-        self.asked = False
+        self.begun = False
+        self._asked = False
 
     async def open(self, system: Sequence[str], past: Sequence[Utterance]) -> None:
         """Give a fresh process its prompt and its past, turn by turn: it takes no two at once."""
@@ -34,7 +38,7 @@ class Dialogue:
 
     async def ask(self, question: Utterance, settings: Mapping[str, object]) -> None:
         """Ask what is to be answered."""
-        self.asked = True
+        self._asked = True
         question_line = lines.user(cli_blocks(question), query=True)
         await self._process.write(lines.flag_settings(settings), question_line)
 
@@ -49,4 +53,5 @@ class Dialogue:
                     if record.response.subtype == "error":
                         raise RefusedError(record.response.error)
                 case _:
+                    self.begun = self._asked
                     return record

@@ -69,13 +69,17 @@ class CliProcess(asyncio.SubprocessProtocol):
     ) -> Self:
         """Start one; raises `OSError` if there is nothing to start. `on_exit` hears of its end."""
         scratch = mkdtemp(dir=launch.scratch)
-        _, process = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(launch, scratch, on_exit),
-            *launch.argv,
-            env={**launch.environment, "TMPDIR": scratch},
-            cwd=launch.directory,
-            start_new_session=True,
-        )
+        try:
+            _, process = await asyncio.get_running_loop().subprocess_exec(
+                lambda: cls(launch, scratch, on_exit),
+                *launch.argv,
+                env={**launch.environment, "TMPDIR": scratch},
+                cwd=launch.directory,
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
         return process
 
     @property

@@ -42,7 +42,9 @@ async def offered_models(launch: Launch, patience: float) -> Sequence[Model]:
 async def _introduction(process: CliProcess) -> _Introduction:
     while True:
         match await process.read():
-            case ControlResponse(response=reply):
+            case ControlResponse(response=reply) if reply.subtype == "success":
                 return msgspec.json.decode(reply.response, type=_Introduction)
+            case ControlResponse():
+                raise ProcessGoneError
             case _:
                 continue

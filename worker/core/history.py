@@ -54,7 +54,7 @@ class Conversation:
 def conversation_of(client: str, prompt: Prompt) -> Conversation:
     """Split a request; raises `BadRequestError` where the CLI has no way to be asked it."""
     turns = turns_of(prompt.messages)
-    if turns[0].role != "user":
+    if not turns or turns[0].role != "user":
         raise BadRequestError("messages: the first message must use the user role")
     if turns[-1].role != "user":
         raise BadRequestError("messages: the last message must use the user role")

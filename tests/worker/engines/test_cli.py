@@ -287,7 +287,7 @@ async def test_a_failure_is_told_with_its_verdict(engine, fault, expected):
 @pytest.mark.parametrize(
     ("fault", "kind", "wait"),
     [
-        ("burst retry_after=40", Kind.BURST, (38, 56)),
+        ("burst retry-after=40", Kind.BURST, (38, 56)),
         ("throttled", Kind.THROTTLED, None),
         ("overloaded", Kind.OVERLOADED, None),
         ("401", Kind.AUTH, None),
