@@ -12,71 +12,9 @@ import yaml
 from proxy.access_log import AccessLog
 from proxy.app import App
 from proxy.config import load
-from tests.e2e.rig import KEY, ROOT, Lines, environment, plain
+from tests.e2e.rig import KEY, Lines, Serving, plain
 from tests.e2e.streaming import events, read
 from tests.simulator_rig import Simulator
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Serving:
-    """`headgate serve` as an operator runs it."""
-
-    def __init__(self, folder, account, **config):
-        self.port, self.admin = free_port(), free_port()
-        self.file = folder / "headgate.yaml"
-        self.errors = folder / "stderr"
-        base = {
-            "listen": f"127.0.0.1:{self.port}",
-            "admin": {"listen": f"127.0.0.1:{self.admin}"},
-            "clients": [{"name": "alice", "key": KEY}],
-            "accounts": [account],
-            "timeouts": {"drain_dwell": 0.3, "drain": 5},
-        }
-        self.file.write_text(yaml.safe_dump(base | config))
-
-    async def start(self):
-        with self.errors.open("wb") as errors:
-            return await asyncio.create_subprocess_exec(
-                str(ROOT / ".venv/bin/headgate"),
-                "serve",
-                "--config",
-                str(self.file),
-                env=environment(),
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=errors,
-            )
-
-    async def __aenter__(self):
-        self.process = await self.start()
-        self.http = aiohttp.ClientSession(headers={"x-api-key": KEY})
-        async with asyncio.timeout(20):
-            while await self.ready() is None:
-                assert self.process.returncode is None, self.errors.read_text()
-        return self
-
-    async def __aexit__(self, *_):
-        await self.http.close()
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
-
-    async def ready(self):
-        """The status of readiness, None where nobody answers."""
-        try:
-            async with self.http.get(f"http://127.0.0.1:{self.admin}/readyz") as answer:
-                return answer.status
-        except aiohttp.ClientConnectionError:
-            return None
-
-    def post(self, prompt):
-        body = {"model": "claude-sonnet-5-5", "max_tokens": 500, "stream": True}
-        body["messages"] = [{"role": "user", "content": prompt}]
-        return self.http.post(f"http://127.0.0.1:{self.port}/v1/messages", json=body)
 
 
 @pytest.fixture
