@@ -5,6 +5,7 @@ Pure: every method takes `now`. The memory store keeps one gate an account.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import inf
 
 from proxy.core.account import ANY_MODEL, AccountState, ModelFamily
@@ -82,7 +83,8 @@ class Gate:
         return standing
 
     def drop_expired(self, now: float) -> None:
-        self.held = {id_: held for id_, held in self.held.items() if held.expires > now}
+        for id_ in [id_ for id_, held in self.held.items() if held.expires <= now]:
+            del self.held[id_]
 
     def prove(self, held: Held) -> None:
         """End probation; in slow start, double what may be out. Once a slot."""
@@ -135,6 +137,8 @@ class Gate:
 
     def state(self, now: float) -> AccountState:
         self.drop_expired(now)
+        if not self.rests:
+            return _free(len(self.held), self.limit, self.streak)
         over = self.rests.get(ANY_MODEL)
         ramp = None if over is None or over.until > now else over.ramp
         return AccountState(
@@ -177,6 +181,12 @@ class Gate:
     def _shrink(self) -> None:
         self.learned = max(1, int(self.limit * _SHRINK))
         self.clean, self.saturated = 0, False
+
+
+@lru_cache(maxsize=4096)
+def _free(in_flight: int, limit: int, streak: int) -> AccountState:
+    """The state of an account that does not rest: few differ, and ranking reads many."""
+    return AccountState(in_flight, limit, streak=streak)
 
 
 _ESTIMATED = SOFT_REASONS | {Reason.FAILING}
