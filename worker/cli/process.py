@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from worker.core.records import Record, decode_record
 
@@ -98,8 +98,7 @@ class CliProcess(asyncio.SubprocessProtocol):
 
     async def write(self, *lines: bytes) -> None:
         """Send lines, and wait until the process has taken most of them."""
-        pipe = self._transport.get_pipe_transport(_STDIN)
-        assert isinstance(pipe, asyncio.WriteTransport)  # noqa: S101  what stdin always is
+        pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(_STDIN))
         pipe.writelines(lines)
         await self._writable.wait()
 
@@ -132,8 +131,8 @@ class CliProcess(asyncio.SubprocessProtocol):
         await self._exited.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101  its promise
-        self._transport = transport
+        # uvloop's transports are asyncio's by their face alone: isinstance would say no.
+        self._transport = cast("asyncio.SubprocessTransport", transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == _STDERR:
@@ -182,8 +181,8 @@ class CliProcess(asyncio.SubprocessProtocol):
         return line
 
     def _pause(self, *, held: bool) -> None:
-        pipe = self._transport.get_pipe_transport(_STDOUT)
-        if isinstance(pipe, asyncio.ReadTransport) and not pipe.is_closing():
+        pipe = cast("asyncio.ReadTransport | None", self._transport.get_pipe_transport(_STDOUT))
+        if pipe is not None and not pipe.is_closing():
             (pipe.pause_reading if held else pipe.resume_reading)()
 
     def _wake(self) -> None:
