@@ -108,7 +108,7 @@ class Answer:
         try:
             payload = self._decoder.feed(data)
         except FramingError as exc:
-            self.end(WorkerBrokeError(f"The worker's answer is malformed: {exc.message}."))
+            self.end(WorkerBrokeError(f"The worker's answer is malformed. {exc.message}"))
             return
         if payload:
             if self._sink is not None:

@@ -99,7 +99,7 @@ class ChunkedDecoder:
 
     def _line_end(self, data: bytes, at: int) -> int:
         if data[at] != b"\n\r"[self._ending - 1]:
-            raise FramingError(400, "a chunk is longer than its size")
+            raise FramingError(400, "A chunk is not as long as its size.")
         self._ending -= 1
         return at + 1
 
@@ -108,7 +108,7 @@ class ChunkedDecoder:
         end = data.find(b"\n", at) + 1 or len(data)
         line = self._line + data[at:end]
         if len(line) > (MAX_SIZE_LINE if self._trailers < 0 else MAX_TRAILERS):
-            raise FramingError(400, "chunk line too long")
+            raise FramingError(400, "A chunk line is too long.")
         if not line.endswith(b"\n"):
             self._line = line
             return end
@@ -122,7 +122,7 @@ class ChunkedDecoder:
     def _open_chunk(self, line: bytes) -> None:
         found = _SIZE_LINE.fullmatch(line)
         if found is None:
-            raise FramingError(400, "invalid chunk size")
+            raise FramingError(400, "Invalid chunk size.")
         size = int(found[1], 16)
         if size:
             self._left, self._ending = size, 2
@@ -134,7 +134,7 @@ class ChunkedDecoder:
         if line == b"\r\n":
             self.done = True
         elif self._trailers > MAX_TRAILERS or not _TRAILER_LINE.fullmatch(line):
-            raise FramingError(400, "invalid trailers")
+            raise FramingError(400, "Invalid trailers.")
 
 
 def decoder_for(framing: Framing, length: int | None) -> Decoder:

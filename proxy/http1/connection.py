@@ -13,7 +13,7 @@ from proxy.http1.request_body import RequestBody
 from proxy.http1.service import Service
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_FAULT: Final = FramingError(500, "something broke inside")
+_FAULT: Final = FramingError(500, "Something broke inside.")
 
 
 class ClientConnection(asyncio.Protocol):
@@ -126,7 +126,7 @@ class ClientConnection(asyncio.Protocol):
 
     def retire(self) -> None:
         if self._exchange is None and not self._heads.held:
-            self._part(self._service.timeouts.linger).say_goodbye()
+            self.transport.close()
 
     def end(self) -> None:
         if self._task is not None:
@@ -156,7 +156,7 @@ class ClientConnection(asyncio.Protocol):
         if self.deadline > now:
             return
         if begun:
-            self._reject(FramingError(408, "the head took too long"))
+            self._reject(FramingError(408, "The head took too long."))
         else:
             self._part(timeouts.linger).say_goodbye()
 
@@ -173,7 +173,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, head: RequestHead) -> None:
         if (head.length or 0) > self._service.limits.body:
-            raise FramingError(413, "the body is too large")
+            raise FramingError(413, "The body is too large.")
         body = self._body = RequestBody(head, self._service.limits.body)
         exchange = self._exchange = Exchange(head, body, self, self._head_since)
         exchange.paused = self._full

@@ -50,13 +50,13 @@ class Fields:
         except httptools.HttpParserUpgrade:
             pass  # It may ask; it is served as what it is.
         except httptools.HttpParserInvalidMethodError as exc:
-            raise FramingError(501, "unknown method") from exc
+            raise FramingError(501, "Unknown method.") from exc
         except httptools.HttpParserError as exc:
-            raise FramingError(400, f"malformed head: {exc}") from exc
+            raise FramingError(400, f"Malformed head: {exc}.") from exc
         if not self._complete:
-            raise FramingError(400, "malformed head")
+            raise FramingError(400, "Malformed head.")
         if len(self.headers) > MAX_FIELDS:
-            raise FramingError(431, f"more than {MAX_FIELDS} header lines")
+            raise FramingError(431, f"More than {MAX_FIELDS} header lines.")
         return self.headers
 
     def one(self, name: bytes) -> bytes | None:
@@ -65,7 +65,7 @@ class Fields:
         if values is None:
             return None
         if len(values) > 1:
-            raise FramingError(400, f"repeated {name.decode()}")
+            raise FramingError(400, f"Repeated {name.decode()}.")
         return values[0]
 
     def options(self, name: bytes) -> list[bytes]:
@@ -78,7 +78,7 @@ class Fields:
         if value is None:
             return None
         if not _DIGITS.fullmatch(value):
-            raise FramingError(400, "invalid content-length")
+            raise FramingError(400, "Invalid content-length.")
         return int(value)
 
     def chunked(self, *, old: bool) -> bool:
@@ -87,9 +87,9 @@ class Fields:
         if coding is None:
             return False
         if old or b"content-length" in self._judged:
-            raise FramingError(400, "a transfer-encoding where none may be")
+            raise FramingError(400, "A transfer-encoding where none may be.")
         if coding.lower() != b"chunked":
-            raise FramingError(501, "the only transfer coding served is chunked")
+            raise FramingError(501, "The only transfer coding served is chunked.")
         return True
 
 

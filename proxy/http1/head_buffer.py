@@ -39,7 +39,7 @@ class HeadBuffer:
             raise self._too_long()
         head = parse_request_head(self.held[:end])
         if len(head.target) > self._limits.target:
-            raise FramingError(414, "the target is too long")
+            raise FramingError(414, "The target is too long.")
         self.held, self._seen = self.held[end:], 0
         return head
 
@@ -56,9 +56,9 @@ class HeadBuffer:
     def _refuse_early(self) -> None:
         """Do not wait for the end of what can never be a head."""
         if not _START.match(self.held):
-            raise FramingError(400, "this is not HTTP/1.1")
+            raise FramingError(400, "This is not HTTP/1.1.")
         if _HOPELESS.search(self.held, max(0, self._seen - 1)):
-            raise FramingError(400, "a line that does not end with CR LF, or NUL")
+            raise FramingError(400, "A line of the head does not end with CR LF, or holds NUL.")
         if len(self.held) > self._limits.head or self._line_too_long():
             raise self._too_long()
 
@@ -68,5 +68,5 @@ class HeadBuffer:
 
     def _too_long(self) -> FramingError:
         if self._line_too_long():
-            return FramingError(414, "the target is too long")
-        return FramingError(431, "the head is too long")
+            return FramingError(414, "The target is too long.")
+        return FramingError(431, "The head is too long.")

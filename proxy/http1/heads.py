@@ -26,19 +26,19 @@ def parse_request_head(raw: bytes) -> RequestHead:
     """Read a head up to and including its blank line, or raise FramingError."""
     line = _REQUEST_LINE.match(raw)
     if line is None:
-        raise FramingError(400, "malformed request line")
+        raise FramingError(400, "Malformed request line.")
     method, target, major, minor = line.groups()
     if major != b"1" or minor > b"1":
-        raise FramingError(505, "only HTTP/1.0 and HTTP/1.1 are served")
+        raise FramingError(505, "Only HTTP/1.0 and HTTP/1.1 are served.")
     if method == b"CONNECT":
-        raise FramingError(405, "CONNECT is not served")
+        raise FramingError(405, "CONNECT is not served.")
     old = minor == b"0"
     fields = Fields()
     headers = fields.read(httptools.HttpRequestParser(fields), raw)
     target = _origin_form(method, target, _host(fields, old=old))
     framing, length = _request_framing(fields, old=old)
     if not _PLAIN.issuperset(fields.options(b"content-encoding")):
-        raise FramingError(415, "a compressed body is not served")
+        raise FramingError(415, "A compressed body is not served.")
     path, _, query = target.partition(b"?")
     return RequestHead(
         method=method.decode("ascii"),
@@ -58,7 +58,7 @@ def parse_response_head(raw: bytes, method: str) -> ResponseHead:
     """Read a worker's head up to and including its blank line; `method` is the request's."""
     line = _STATUS_LINE.match(raw)
     if line is None:
-        raise FramingError(502, "malformed status line")
+        raise FramingError(502, "Malformed status line.")
     minor, code, reason = line.groups()
     status, old = int(code), minor == b"0"
     fields = Fields()
@@ -76,22 +76,22 @@ def _host(fields: Fields, *, old: bool) -> bytes | None:
     if host is None and old:
         return None
     if host is None or not _AUTHORITY.fullmatch(host):
-        raise FramingError(400, "a missing or invalid host")
+        raise FramingError(400, "Missing or invalid host.")
     return host
 
 
 def _origin_form(method: bytes, target: bytes, host: bytes | None) -> bytes:
     """The target without scheme and authority, if those are ours."""
     if b"#" in target:
-        raise FramingError(400, "a target has no fragment")
+        raise FramingError(400, "A target has no fragment.")
     if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
         return target
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
-        raise FramingError(400, "malformed target")
+        raise FramingError(400, "Malformed target.")
     authority, rest = absolute.groups()
     if host is None or authority.lower() != host.lower():
-        raise FramingError(421, "other hosts are not served")
+        raise FramingError(421, "Other hosts are not served.")
     if not rest and method == b"OPTIONS":
         return b"*"
     return rest if rest.startswith(b"/") else b"/" + rest
@@ -114,5 +114,5 @@ def _response_framing(fields: Fields, *, old: bool) -> tuple[Framing, int | None
 def _expects_continue(fields: Fields) -> bool:
     expected = fields.options(b"expect")
     if not _EXPECTED.issuperset(expected):
-        raise FramingError(417, "the only expectation served is 100-continue")
+        raise FramingError(417, "The only expectation served is 100-continue.")
     return bool(expected)

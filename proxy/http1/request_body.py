@@ -1,12 +1,15 @@
 """A request's body on its way in: decoded, bounded, joined once."""
 
 import asyncio
+from typing import Final
 
 from proxy.errors import BadRequestError, ProxyError, RequestTimeoutError, TooLargeError
 from proxy.http1.bodies import decoder_for
 from proxy.http1.deadlines import NEVER
 from proxy.http1.messages import FramingError, RequestHead
 from proxy.http1.settings import HttpTimeouts
+
+SMALL: Final = 4096
 
 
 class RequestBody:
@@ -20,7 +23,7 @@ class RequestBody:
     def __init__(self, head: RequestHead, limit: int) -> None:
         self._decoder = decoder_for(head.framing, head.length)
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | bytearray] = []
         self._failure: ProxyError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._since = 0.0
@@ -49,7 +52,8 @@ class RequestBody:
         if self.size > self._limit:
             self._fail(TooLargeError("The body is too large.", should_retry=False, close=True))
             return b""
-        self._parts.append(payload)
+        if payload:
+            self._keep(payload)
         if not self._decoder.done:
             return b""
         self._wake()
@@ -68,7 +72,8 @@ class RequestBody:
         if self._failure is not None:
             raise self._failure
         parts, self._parts = self._parts, []
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        first = parts[0] if parts else b""
+        return first if len(parts) <= 1 and isinstance(first, bytes) else b"".join(parts)
 
     def check(self, now: float, timeouts: HttpTimeouts) -> float:
         """Give up a body that is waited for too long; when to check again."""
@@ -79,6 +84,16 @@ class RequestBody:
             self._fail(RequestTimeoutError("The body took too long.", close=True))
             return NEVER
         return due
+
+    def _keep(self, payload: bytes) -> None:
+        """Keep a piece. Small ones share an array, for as objects they would weigh too much."""
+        last = self._parts[-1] if self._parts else None
+        if last is None or len(payload) > SMALL:
+            self._parts.append(payload)
+        elif isinstance(last, bytearray):
+            last += payload
+        else:
+            self._parts.append(bytearray(payload))
 
     def _fail(self, error: ProxyError) -> None:
         self._failure = error

@@ -29,6 +29,7 @@ class Server:
         sweep = Sweep([timeouts.header, timeouts.body_idle, timeouts.linger])
         tasks = asyncio.TaskGroup()
         self._service = Service(handler, reject, limits or HttpLimits(), timeouts, sweep, tasks)
+        self._service.emptied.set()
         self._stack = AsyncExitStack()
         self._listener: asyncio.Server | None = None
         self.port = 0
@@ -45,7 +46,6 @@ class Server:
     async def start(self, host: str, port: int) -> None:
         """Listen; then `port` is the one in use. Raises OSError if the address cannot be had."""
         await self._stack.enter_async_context(self._service.tasks)
-        self._service.emptied.set()
         self._listener = await asyncio.get_running_loop().create_server(
             lambda: ClientConnection(self._service), host, port, backlog=4096
         )

@@ -73,8 +73,9 @@ class UpstreamExchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._connection is not None:
-            self._upstreams.give_back(self._origin, self._connection)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._upstreams.give_back(self._origin, connection)
 
 
 class Upstreams:

@@ -93,7 +93,10 @@ class WorkerConnection(asyncio.Protocol):
         return await self._waiter
 
     def fresh(self) -> bool:
-        """Whether a resting connection is still open, as far as the kernel knows."""
+        """Whether a resting connection is still open, as far as the kernel knows.
+
+        The loop may not have seen the worker's end of file yet; what is sent then is lost.
+        """
         self.deadline = NEVER
         return not self.transport.is_closing() and not self._poll.poll(0)
 
@@ -130,7 +133,7 @@ class WorkerConnection(asyncio.Protocol):
                 raw, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
                 self._read_head(raw + b"\r\n\r\n")
         except FramingError as exc:
-            self._fail(WorkerBrokeError(f"The worker's answer is malformed: {exc.message}."))
+            self._fail(WorkerBrokeError(f"The worker's answer is malformed. {exc.message}"))
         if len(self._buffer) > MOST_HEAD:
             self._fail(WorkerBrokeError("The head of the worker's answer is too long."))
 
@@ -139,7 +142,7 @@ class WorkerConnection(asyncio.Protocol):
         if head.status < HTTPStatus.OK:
             self._interim += 1
             if head.status == HTTPStatus.SWITCHING_PROTOCOLS or self._interim > MOST_INTERIM:
-                raise FramingError(502, "an interim answer that was not asked for")
+                raise FramingError(502, "An interim answer was not asked for.")
             return
         answer = self._answer = Answer(head, self.transport)
         self.deadline = answer.touched + self._timeouts.stream_idle

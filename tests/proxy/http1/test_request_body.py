@@ -1,8 +1,11 @@
 import asyncio
+import tracemalloc
 
 import pytest
 
 from proxy.errors import BadRequestError, RequestTimeoutError, TooLargeError
+from proxy.http1.framing import parse_request_head
+from proxy.http1.request_body import RequestBody
 from proxy.http1.server import HttpLimits
 from tests.proxy.http1.hostile import POST, get, post
 from tests.proxy.http1.rig import connected, eventually, pause, serving
@@ -165,3 +168,28 @@ async def test_a_body_nobody_asks_for_is_not_read_beyond_the_limit():
         await client.line_end()
 
     assert len(bodies[0]) == size
+
+
+def test_a_body_in_tiny_pieces_is_kept_in_little_room():
+    size = 200_000
+    head = parse_request_head(post(b"Content-Length: %d" % size))
+    body = RequestBody(head, limit=size)
+    tracemalloc.start()
+    try:
+        for _ in range(size):
+            body.feed(b"%c" % 97)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert body.complete
+    assert held < 2 * size
+
+
+async def test_large_and_small_pieces_keep_their_order():
+    pieces = [b"a" * 5000, b"b", b"c", b"d" * 5000, b"e" * 4096, b"f"]
+    body = RequestBody(parse_request_head(post(b"Content-Length: 14099")), limit=20_000)
+    for piece in pieces:
+        body.feed(piece)
+
+    assert await body.whole() == b"".join(pieces)

@@ -1,8 +1,12 @@
 import asyncio
+import gc
 
 import pytest
 
-from proxy.http1.server import HttpLimits, Server
+from proxy.http1.connection import ClientConnection
+from proxy.http1.framing import RequestHead
+from proxy.http1.request_body import RequestBody
+from proxy.http1.server import Exchange, HttpLimits, Server
 from tests.proxy.http1.hostile import GET, REFUSED, get, line, post
 from tests.proxy.http1.rig import PATIENCE, connected, eventually, reject, serving
 
@@ -283,3 +287,25 @@ async def test_an_address_in_use_is_an_error():
         with pytest.raises(OSError, match="in use"):
             await other.start("127.0.0.1", server.port)
         await other.close()
+
+
+async def test_a_server_that_never_started_can_be_closed():
+    await Server(echo, reject).close()
+
+
+async def test_a_finished_request_is_freed_without_the_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(echo) as server, connected(server.port) as client:
+            for _ in range(20):
+                await client.send(post(b"Content-Length: 2") + b"hi")
+                await client.exactly(len(ok(b"POST /v1/messages hi")))
+            await eventually(lambda: not alive(Exchange, RequestBody, RequestHead))
+        await eventually(lambda: not alive(ClientConnection))
+    finally:
+        gc.enable()
+
+
+def alive(*kinds):
+    return [thing for thing in gc.get_objects() if isinstance(thing, kinds)]
