@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+import structlog
+
 from proxy.admission import Admission, QueuePolicy
 from proxy.claims import ClaimEvents, Claims, PoolPolicy
 from proxy.core.account import ANY_MODEL, Account, AccountName, AccountState, ModelFamily, Window
@@ -15,6 +17,8 @@ from proxy.errors import NoWorkerError
 from proxy.roster import Roster
 from proxy.store.base import Slot, Store
 from proxy.waiter import Call
+
+log = structlog.get_logger(__name__)
 
 __all__ = [
     "AccountPool",
@@ -80,7 +84,7 @@ class Lease:
 
     async def __aenter__(self) -> Self:
         self.slot = await self._claims.take(self._call, self._skip)
-        self.account = self._roster.accounts[self.slot.account]
+        self.account = self._roster.known[self.slot.account]
         return self
 
     async def __aexit__(
@@ -109,10 +113,12 @@ class _Ear:
         self._admission.stir(account)
 
     def account_rested(self, account: AccountName, reason: Reason) -> None:
+        log.info("account rested", account=account, reason=reason)
         self._events.account_rested(account, reason)
         self._admission.stir(account)
 
     def account_woken(self, account: AccountName) -> None:
+        log.info("account woken", account=account)
         self._events.account_woken(account)
         self._admission.stir(account)
 
@@ -173,6 +179,7 @@ class AccountPool:
     def set_ready(self, account: AccountName, *, ready: bool, reason: str = "") -> None:
         """Take an account out of service, for a reason in a word, or back in."""
         if self._roster.set_ready(account, None if ready else reason):
+            log.info("account readiness changed", account=account, ready=ready, reason=reason)
             self._claims.admission.stir()
 
     def replace(self, accounts: Iterable[Account]) -> None:

@@ -13,9 +13,13 @@ _NEVER: Final[tuple[float, Sequence[Share]]] = (-inf, ())
 
 
 class Roster:
-    """What this replica knows of accounts by itself. One is in service until told otherwise."""
+    """What this replica knows of accounts by itself. One is in service until told otherwise.
+
+    `known` has also those that were removed: a slot may have been granted just before.
+    """
 
     def __init__(self, accounts: Iterable[Account]) -> None:
+        self.known: dict[AccountName, Account] = {}
         self.accounts: dict[AccountName, Account] = {}
         self.serving: dict[AccountName, Account] = {}
         self.windows: dict[AccountName, Sequence[Window]] = {}
@@ -27,6 +31,7 @@ class Roster:
     def replace(self, accounts: Iterable[Account]) -> None:
         """Take over a new configuration; what is known of accounts that stay is kept."""
         self.accounts = {account.name: account for account in accounts}
+        self.known |= self.accounts
         self._unready = {n: why for n, why in self._unready.items() if n in self.accounts}
         self.windows = {n: seen for n, seen in self.windows.items() if n in self.accounts}
         self._alone = {

@@ -70,7 +70,6 @@ class Gate:
         if self.rests or len(self.held) >= self.limit:
             self.drop_expired(now)
         if len(self.held) >= self.limit:
-            self.saturated = True
             return None
         standing = Standing.TRUSTED
         for scope, rest in self._rests_of(family):
@@ -82,6 +81,11 @@ class Gate:
                 standing = Standing.RISING
         return standing
 
+    def hold(self, slot: Slot, expires: float) -> None:
+        """Let a request through."""
+        self.held[slot.id] = Held(slot, expires)
+        self.saturated = self.saturated or len(self.held) >= self.limit
+
     def drop_expired(self, now: float) -> None:
         for id_ in [id_ for id_, held in self.held.items() if held.expires <= now]:
             del self.held[id_]
@@ -91,13 +95,11 @@ class Gate:
         if held.proved:
             return
         held.proved = True
-        for family in (ANY_MODEL, held.slot.family):
-            rest = self.rests.get(family)
-            if rest is None or rest.until > held.slot.granted_at:
-                continue
-            rest.ramp = 2 * max(1, rest.ramp)
-            if rest.ramp >= self.limit:
-                del self.rests[family]
+        for scope, rest in tuple(self._rests_of(held.slot.family)):
+            if rest.until <= held.slot.granted_at:
+                rest.ramp = 2 * max(1, rest.ramp)
+                if rest.ramp >= self.limit:
+                    del self.rests[scope]
 
     def settle(self, held: Held, settlement: Settlement, now: float) -> bool:
         """Take in how a request ended; True if a cooldown began."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
@@ -184,7 +185,7 @@ class MemoryStore:
             now,
             full=len(rests) < len(waited_for),
             limited=any(rest.reason in LIMIT_REASONS for rest in rests),
-            until=min((rest.until for rest in rests), default=None),
+            until=min((rest.until for rest in rests if rest.until < inf), default=None),
             own=own,
         )
 
@@ -192,18 +193,18 @@ class MemoryStore:
         now = self._clock()
         gate = self.gates[account]
         slot = Slot(
-            wish.id,
-            account,
-            wish.family,
-            tie.placing,
-            now,
-            wish.session,
-            tie.own,
-            tie.binds,
-            standing,
-            gate.streak,
+            id=wish.id,
+            account=account,
+            family=wish.family,
+            placing=tie.placing,
+            granted_at=now,
+            session=wish.session,
+            own=tie.own,
+            binds=tie.binds,
+            standing=standing,
+            streak=gate.streak,
         )
-        gate.held[slot.id] = Held(slot, now + self._policy.lease_ttl)
+        gate.hold(slot, now + self._policy.lease_ttl)
         if wish.session is not None and tie.placing is Placing.FIRST:
             self.affinity.bind(wish.session, account, ANY_MODEL, now)
         return slot

@@ -146,6 +146,19 @@ class TestSessions:
             assert A not in after.values()
             assert {after[session] for session in stayed} == {B}
 
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_an_account_that_is_removed_as_it_is_granted_still_serves(self, turns):
+        async with rig("a", concurrency=1) as pool, asyncio.TaskGroup() as tasks:
+            first, second = Holder(pool, tasks), Holder(pool, tasks)
+            await first.held()
+            first.end()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            pool.pool.replace(accounts("b"))
+
+            assert await second.held() in {A, B}
+            second.end()
+
     async def test_a_request_without_a_session_goes_where_there_is_least_load(self):
         async with rig("a", "b", "c") as pool, asyncio.TaskGroup() as tasks:
             holders = [Holder(pool, tasks) for _ in range(9)]

@@ -1,6 +1,7 @@
 """What every store must do, whatever it is made of."""
 
 import asyncio
+from math import inf
 
 import pytest
 
@@ -324,6 +325,13 @@ class TestResting:
 
         assert refused == Refusal(refused.now, until=refused.now + 60)
 
+    async def test_a_rest_without_end_has_no_end_to_wait_for(self, store):
+        await store.rest(A, ANY_MODEL, Cooldown(inf, Reason.DRAINED))
+
+        refused = await store.claim(wish(None, "a"))
+
+        assert refused == Refusal(refused.now)
+
     async def test_a_rest_of_one_model_keeps_no_other_off(self, store, clock):
         await store.rest(A, OPUS, Cooldown(clock.now + 60, Reason.MODEL_LIMIT))
 
@@ -538,8 +546,8 @@ class TestPressure:
         assert isinstance(await store.claim(wish(None, "a", concurrency=4)), Slot)
 
     async def _saturate(self, store):
-        slots = []
-        while isinstance(slot := await store.claim(wish(None, "a", concurrency=10)), Slot):
-            slots.append(slot)
+        """Fill the account to its limit, and nobody is refused."""
+        limit = (await state(store, A)).limit
+        slots = await fill(store, A, limit, concurrency=10)
         for slot in slots:
             store.settle(slot, OK)
