@@ -1,0 +1,85 @@
+import pytest
+
+from proxy.claims import Claims, PoolPolicy
+from proxy.core.verdict import Kind, Scope, Verdict
+from proxy.roster import Roster
+from proxy.store.base import Standing
+from proxy.store.memory import MemoryStore
+from tests.proxy.pool_rig import OK, Events, a_call, accounts
+
+
+class Counting(MemoryStore):
+    """Counts how often the whole fleet is read, which is what ranking costs."""
+
+    snapshots = 0
+
+    async def snapshot(self):
+        self.snapshots += 1
+        return await super().snapshot()
+
+
+@pytest.fixture
+def store():
+    return Counting()
+
+
+@pytest.fixture
+def claims(store):
+    return Claims(store, Roster(accounts("a", "b", "c")), PoolPolicy(), Events())
+
+
+async def serve(claims, call, verdict=OK):
+    slot = await claims.take(call, ())
+    claims.settle(slot, verdict)
+    return slot
+
+
+async def test_a_bound_session_costs_no_ranking(claims, store):
+    await serve(claims, a_call("s"))
+    before = store.snapshots
+    for _ in range(10):
+        await serve(claims, a_call("s"))
+
+    assert (before, store.snapshots) == (1, 1)
+
+
+async def test_every_attempt_has_an_id_of_its_own(claims):
+    ids = {(await serve(claims, a_call("s"))).id for _ in range(100)}
+
+    assert len(ids) == 100
+
+
+async def test_of_two_replicas_no_two_attempts_share_an_id(store):
+    both = [Claims(store, Roster(accounts("a")), PoolPolicy(), Events()) for _ in range(2)]
+
+    assert len({(await serve(one, a_call())).id for one in both}) == 2
+
+
+async def test_a_pause_grows_with_failures_that_follow_each_other(claims, store):
+    name = (await serve(claims, a_call("s"))).account
+    pauses = []
+    for _ in range(3):
+        slot = await claims.take(a_call("s"), ())
+        began = claims.now()
+        claims.settle(slot, Verdict(Kind.BURST, Scope.ACCOUNT))
+        pauses.append(round(store.gates[name].rests["*"].until - began))
+        await store.wake(name, "*")
+
+    assert pauses == [5, 10, 20]
+
+
+async def test_only_an_account_that_recovers_is_told_that_it_serves(claims, store):
+    trusted = await claims.take(a_call("s"), ())
+    claims.prove(trusted)
+    claims.settle(trusted, Verdict(Kind.BURST, Scope.ACCOUNT))
+    await store.wake(trusted.account, "*")
+
+    canary = await claims.take(a_call("s"), ())
+    claims.prove(canary)
+    second = await claims.take(a_call("s"), ())
+
+    assert [slot.standing for slot in (trusted, canary, second)] == [
+        Standing.TRUSTED,
+        Standing.CANARY,
+        Standing.RISING,
+    ]
