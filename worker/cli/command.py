@@ -36,8 +36,14 @@ def launch_of(settings: CliSettings) -> Launch:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     longest = max(settings.timeouts.first_event, settings.timeouts.stall)
     variables = environment(settings.environment, home, config_dir, longest)
-    argv = (_find(settings.command), *ARGUMENTS)
-    return Launch(argv, variables, directory, scratch, config_dir / "sessions")
+    command = (*_guard(), _find(settings.command))
+    return Launch(command, ARGUMENTS, variables, directory, scratch, config_dir / "sessions")
+
+
+def _guard() -> tuple[str, ...]:
+    """Where the system can: the kernel ends the CLI if the worker is killed in mid-turn."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
 def _find(command: str) -> str:
@@ -71,7 +77,7 @@ async def login(launch: Launch) -> Login:
 async def _output(launch: Launch, *arguments: str) -> bytes:
     """What a short run prints; empty if it takes too long."""
     process = await asyncio.create_subprocess_exec(
-        launch.argv[0],
+        *launch.command,
         *arguments,
         env=dict(launch.environment),
         cwd=launch.directory,

@@ -29,11 +29,13 @@ class ProcessGoneError(Exception):
 class Launch:
     """How to start a process: it inherits nothing beside what stands here.
 
+    `command` alone is what short runs are made of; `arguments` make it one that talks to us.
     Each gets a temporary folder of its own in `scratch`. In `sessions` the CLI notes those that
     run, by their pid; one that is killed leaves its note behind.
     """
 
-    argv: tuple[str, ...]
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
     scratch: Path
@@ -72,7 +74,8 @@ class CliProcess(asyncio.SubprocessProtocol):
         try:
             _, process = await asyncio.get_running_loop().subprocess_exec(
                 lambda: cls(launch, scratch, on_exit),
-                *launch.argv,
+                *launch.command,
+                *launch.arguments,
                 env={**launch.environment, "TMPDIR": scratch},
                 cwd=launch.directory,
                 start_new_session=True,

@@ -45,4 +45,5 @@ def launch(folder: Path, script: str = OBEDIENT) -> Launch:
     scratch, sessions = folder / "tmp", folder / "sessions"
     scratch.mkdir(exist_ok=True)
     sessions.mkdir(exist_ok=True)
-    return Launch((sys.executable, "-S", "-c", script), {"X": "1"}, folder, scratch, sessions)
+    python = (sys.executable, "-S")
+    return Launch(python, ("-c", script), {"X": "1"}, folder, scratch, sessions)

@@ -28,7 +28,7 @@ def test_a_launch_holds_what_the_settings_say_in_folders_of_its_own(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     launch = launch_of(settings(Path(), sys.executable, environment={"X": "secret-value"}))
 
-    assert launch.argv[0] == sys.executable
+    assert launch.command[-1] == sys.executable
     assert launch.environment["X"] == "secret-value"
     assert "secret-value" not in repr(launch)
     assert launch.directory == tmp_path / "home" / "cwd"
@@ -48,10 +48,10 @@ def test_what_an_earlier_run_left_in_the_scratch_folder_is_gone(tmp_path):
 def test_the_command_comes_from_the_path_else_from_the_package(tmp_path, monkeypatch):
     own = program(tmp_path, "")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert launch_of(settings(tmp_path, "claude")).argv[0] == str(own)
+    assert launch_of(settings(tmp_path, "claude")).command[-1] == str(own)
 
     monkeypatch.setenv("PATH", os.devnull)
-    assert launch_of(settings(tmp_path, "claude")).argv[0].endswith("_bundled/claude")
+    assert launch_of(settings(tmp_path, "claude")).command[-1].endswith("_bundled/claude")
     with pytest.raises(WorkerError, match="claudine"):
         launch_of(settings(tmp_path, "claudine"))
 

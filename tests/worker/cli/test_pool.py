@@ -1,5 +1,6 @@
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -167,8 +168,7 @@ async def test_the_end_of_the_pool_is_the_end_of_every_process(tmp_path):
 
 
 async def test_a_command_that_cannot_be_started_leaves_the_turn_unbegun(tmp_path):
-    nothing = launch(tmp_path)
-    object.__setattr__(nothing, "argv", ("/nowhere/claude",))
+    nothing = replace(launch(tmp_path), command=("/nowhere/claude",))
     async with ProcessPool(nothing, PoolLimits(**(LIMITS | {"warm": 1}))) as made:
         with pytest.raises(UnavailableError):
             await told(made, b"")

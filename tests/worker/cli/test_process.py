@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import signal
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -169,9 +170,8 @@ async def test_a_write_to_a_dead_process_does_not_wait(start):
 
 
 async def test_what_cannot_be_started_is_an_error(tmp_path):
-    nothing = launch(tmp_path)
-    object.__setattr__(nothing, "argv", ("/nowhere/claude",))
+    nothing = replace(launch(tmp_path), command=("/nowhere/claude",))
 
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(OSError, match="No such file"):
         await CliProcess.start(nothing)
     assert os.listdir(tmp_path / "tmp") == []  # noqa: PTH208

@@ -1,11 +1,13 @@
 import asyncio
 import json
 import re
+import sys
 from contextlib import suppress
 
+import psutil
 import pytest
 
-from tests.simulator_rig import Simulator
+from tests.simulator_rig import ROOT, Simulator
 from tests.worker.engines.cli_rig import (
     KEYED,
     OAUTH,
@@ -401,6 +403,30 @@ async def test_two_hundred_turns_that_are_left_leave_nothing_behind(tmp_path, si
         await remaining(2, seconds=5)
         assert engine.state().slots.busy == 0
     assert not processes()
+
+
+async def test_a_worker_that_is_killed_takes_its_processes_along(tmp_path, sim):
+    script = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from tests.worker.engines.cli_rig import running, turn, user\n"
+        "async def main():\n"
+        "    async with running(Path(sys.argv[1]), sys.argv[2], warm=1) as engine:\n"
+        "        async with engine.turn(turn(user('[[sim:tokens=900 rate=20]]'))) as events:\n"
+        "            async for _ in events: print('begun', flush=True)\n"
+        "asyncio.run(main())"
+    )
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, tmp_path, sim.url, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert await worker.stdout.readline() == b"begun\n"
+    started = processes()
+    worker.kill()
+    await worker.wait()
+
+    assert started
+    await sim.until(lambda: sim.tally.left == 1, 2)
+    _, alive = psutil.wait_procs(started, 2)
+    assert all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 
 
 def image() -> dict:
