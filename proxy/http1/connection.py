@@ -172,8 +172,6 @@ class ClientConnection(asyncio.Protocol):
             self._reject(exc)
 
     def _begin(self, head: RequestHead) -> None:
-        if (head.length or 0) > self._service.limits.body:
-            raise FramingError(413, "The body is too large.")
         body = self._body = RequestBody(head, self._service.limits.body)
         exchange = self._exchange = Exchange(head, body, self, self._head_since)
         exchange.paused = self._full

@@ -89,7 +89,7 @@ class Exchange:
         self._drained: asyncio.Future[None] | None = None
 
     async def read_body(self) -> bytes:
-        """The whole payload. Raises BadRequestError, TooLargeError or RequestTimeoutError."""
+        """The whole payload, once. Raises BadRequestError, TooLargeError or RequestTimeoutError."""
         if not self._body.complete:
             ask = self.head.expect_continue and not self._body.size
             self._line.await_body(ask=ask)

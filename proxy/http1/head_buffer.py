@@ -40,6 +40,8 @@ class HeadBuffer:
         head = parse_request_head(self.held[:end])
         if len(head.target) > self._limits.target:
             raise FramingError(414, "The target is too long.")
+        if (head.length or 0) > self._limits.body:
+            raise FramingError(413, "The body is too large.")
         self.held, self._seen = self.held[end:], 0
         return head
 

@@ -149,8 +149,10 @@ class Upstreams:
                 )
         except TimeoutError as exc:
             raise UnreachableError("connect: The worker does not take the connection.") from exc
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:
             raise UnreachableError("connect: The worker cannot be reached.") from exc
+        if connection.transport.is_closing():
+            raise UnreachableError("connect: The worker hung up at once.")
         self._all.add(connection)
         self._sweep.watch(connection)
         return connection

@@ -9,7 +9,7 @@ from proxy.http1.head_buffer import HeadBuffer
 from proxy.http1.settings import HttpLimits
 from tests.proxy.http1.hostile import get, line, post
 
-LIMITS = HttpLimits(head=300, target=100)
+LIMITS = HttpLimits(head=300, target=100, body=50)
 
 
 def buffer(*pieces):
@@ -59,6 +59,7 @@ def test_the_bytes_of_a_body_are_left_for_it():
         (line(b"GET /" + b"a" * 100 + b" HTTP/1.1"), 414),
         (line(b"GET /" + b"a" * 400 + b" HTTP/1.1"), 414),
         (b"GET /" + b"a" * 200, 414),
+        (post(b"Content-Length: 51"), 413),
         (get()[:-2] + b"X: " + b"a" * 300, 431),
         (b"GET / HTTP/1.1\r\nHost: a\n", 400),
         (b"GET / HTTP/1.1\n", 400),

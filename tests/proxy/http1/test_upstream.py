@@ -378,6 +378,28 @@ async def test_a_worker_that_refuses_the_connection_is_unreachable():
                 await ask(ups, origin)
 
 
+async def test_a_name_that_means_nothing_is_unreachable():
+    async with upstreams() as ups:
+        for host in ("a..b", "x" * 70):
+            with pytest.raises(UnreachableError):
+                await ask(ups, Origin(host, 80, tls=False, host_header=b"a"))
+
+
+@pytest.mark.parametrize("way", ["close", "reset"])
+async def test_a_worker_that_hangs_up_at_once_is_an_error_at_once(way):
+    async def script(peer):
+        if way == "reset":
+            peer.reset()
+
+    async with worker(script) as origin, upstreams() as ups:
+        for _ in range(50):
+            async with asyncio.timeout(PATIENCE):
+                with pytest.raises((UnreachableError, WorkerBrokeError)):
+                    await ask(ups, origin)
+
+        assert ups.connections == 0
+
+
 async def test_a_worker_that_does_not_take_the_connection_is_unreachable():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
