@@ -133,17 +133,23 @@ class Admission:
             return waiter.waits_for(freed, now) and waiter.kind not in refused
 
         while (place := self._queue.pop(concerned)) is not None:
-            self._offering = True
-            try:
-                found = await self._claim(place.item)
-            finally:
-                self._offering = False
+            found = await self._claim_for(place)
             if isinstance(found, Slot):
                 self._grant(place.item, found)
             elif not place.item.refuse(found, now):
                 refused.add(place.item.kind)
                 self._queue.put_back(place)
                 self._wake_at(found)
+
+    async def _claim_for(self, place: Place[Waiter]) -> Slot | Refusal:
+        self._offering = True
+        try:
+            return await self._claim(place.item)
+        except asyncio.CancelledError:
+            self._queue.put_back(place)
+            raise
+        finally:
+            self._offering = False
 
     def _grant(self, waiter: Waiter, slot: Slot) -> None:
         if not waiter.grant(slot):

@@ -149,12 +149,14 @@ class AccountPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._claims.admission.refuse_all(
-            lambda: NoWorkerError("The proxy is stopping.", retry_after=1)
-        )
         for daemon in self._daemons:
             daemon.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            self._claims.admission.refuse_all(
+                lambda: NoWorkerError("The proxy is stopping.", retry_after=1)
+            )
 
     @property
     def waiting(self) -> int:

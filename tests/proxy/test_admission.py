@@ -4,7 +4,7 @@ import random
 import pytest
 
 from proxy.admission import QueuePolicy
-from proxy.errors import QueueFullError
+from proxy.errors import NoWorkerError, QueueFullError
 from proxy.store.base import Slot
 from proxy.store.memory import MemoryStore
 from proxy.store.settling import NEUTRAL
@@ -233,6 +233,27 @@ async def test_an_account_freed_while_the_last_waiter_is_being_refused_is_not_mi
 
         assert await waiter.held() == A
         waiter.end()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_is_just_being_served_when_the_pool_stops_is_sent_away_too(turns):
+    async with asyncio.TaskGroup() as tasks:
+        async with rig("a", concurrency=1, store=Remote()) as pool:
+            first = Holder(pool, tasks)
+            await first.held()
+            waiter = tasks.create_task(sent_away(pool))
+            await until(lambda: pool.pool.waiting == 1)
+            pool.pool.replace(accounts("a", concurrency=1))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        first.end()
+        async with asyncio.timeout(5):
+            await waiter
+
+
+async def sent_away(pool):
+    with pytest.raises(NoWorkerError):
+        await pool.serve()
 
 
 async def test_new_accounts_are_offered_to_those_who_wait():
