@@ -45,12 +45,9 @@ class RawWorker:
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1])
-        for line in head.lower().split(b"\r\n")
-        if line.startswith(b"content-length:")
-    )
-    return head + await reader.readexactly(length)
+    lines = head.lower().split(b"\r\n")
+    length = next((line[15:] for line in lines if line.startswith(b"content-length:")), b"0")
+    return head + await reader.readexactly(int(length))
 
 
 def whole(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:

@@ -144,13 +144,16 @@ def verdict_of_answer(status: int, headers: Mapping[str, str], body: bytes, now:
 
 
 def plain_verdict(status: int) -> Verdict:
-    """Judge a status that is no limit, 429 aside."""
+    """Judge a status that is no limit, 429 aside.
+
+    A server's error does not say that nothing ran: it counts as started and is not sent again.
+    """
     if status in _REFUSALS:
         return _REFUSALS[status]
     if status in _CLIENT_ERRORS:
         return Verdict(Kind.CLIENT_ERROR)
     if status in _SERVER_ERRORS:
-        return Verdict(Kind.WORKER_ERROR, started=status == HTTPStatus.GATEWAY_TIMEOUT)
+        return Verdict(Kind.WORKER_ERROR, started=True)
     return Verdict(Kind.OK)
 
 

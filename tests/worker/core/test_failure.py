@@ -66,7 +66,7 @@ def test_a_refused_request_is_judged_by_its_windows(limit, expected):
             Verdict(Kind.QUOTA, Scope.ACCOUNT, until=NOW + 7200, retry_after=7200),
         ),
         (529, 500, Verdict(Kind.OVERLOADED)),
-        (500, 500, Verdict(Kind.WORKER_ERROR)),
+        (500, 500, Verdict(Kind.WORKER_ERROR, started=True)),
         (401, 500, Verdict(Kind.AUTH, Scope.ACCOUNT)),
         (None, 500, Verdict(Kind.WORKER_ERROR, started=True)),
     ],

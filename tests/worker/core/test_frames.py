@@ -173,7 +173,7 @@ def test_records_of_a_subagent_are_none_of_the_answers():
         ("fault_long_context", Verdict(Kind.CLIENT_ERROR), 400, "invalid_request_error"),
         ("fault_overloaded", Verdict(Kind.OVERLOADED), 529, "overloaded_error"),
         ("fault_error_first", Verdict(Kind.OVERLOADED), 529, "overloaded_error"),
-        ("fault_500", Verdict(Kind.WORKER_ERROR), 500, "api_error"),
+        ("fault_500", Verdict(Kind.WORKER_ERROR, started=True), 500, "api_error"),
         ("fault_401", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),
         ("fault_403", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),
         ("fault_org_not_allowed", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),

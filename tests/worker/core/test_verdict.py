@@ -38,7 +38,7 @@ def error(kind: str, code: str | None = None) -> bytes:
         (200, {}, b'{"type":"message"}', Verdict(Kind.OK)),
         # An error is an error, whatever status it comes with.
         (200, {}, error("overloaded_error"), Verdict(Kind.OVERLOADED)),
-        (200, {}, error("api_error"), Verdict(Kind.WORKER_ERROR)),
+        (200, {}, error("api_error"), Verdict(Kind.WORKER_ERROR, started=True)),
         (200, {}, error("rate_limit_error"), Verdict(Kind.THROTTLED)),
         (400, {}, error("billing_error"), Verdict(Kind.BILLING, Scope.ACCOUNT)),
         (402, {}, b"", Verdict(Kind.BILLING, Scope.ACCOUNT)),
@@ -53,7 +53,7 @@ def error(kind: str, code: str | None = None) -> bytes:
         (403, {}, error("permission_error"), Verdict(Kind.AUTH, Scope.ACCOUNT)),
         (404, {}, error("not_found_error"), Verdict(Kind.CLIENT_ERROR)),
         (413, {}, b"<html>", Verdict(Kind.CLIENT_ERROR)),
-        (500, {}, b"\xff", Verdict(Kind.WORKER_ERROR)),
+        (500, {}, b"\xff", Verdict(Kind.WORKER_ERROR, started=True)),
         (504, {}, b"", Verdict(Kind.WORKER_ERROR, started=True)),
         (529, {"retry-after": "3"}, b"", Verdict(Kind.OVERLOADED, retry_after=3)),
         (429, {}, b"", Verdict(Kind.THROTTLED)),
