@@ -100,6 +100,8 @@ class Forwarder:
         now = self.clock()
         headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.head.headers}
         lease.windows = windows(headers, now)
+        if any(window.odd for window in lease.windows):
+            self.metrics.reset_distrusted(lease.account.name)
         verdict = read_verdict(answer.head.status, headers, body, now)
         return Outcome(verdict, Refusal(answer.head.status, body))
 

@@ -62,7 +62,9 @@ class Gateway:
                 if outcome is None or outcome.verdict.kind in RESTED:
                     raise
                 return outcome
-            if step is Step.ANSWER:
+            if step is Step.SPENT:
+                self.metrics.retry_refused()
+            if step is not Step.ELSEWHERE:
                 return outcome
             self.metrics.failed_over(outcome.verdict.kind)
 

@@ -15,13 +15,14 @@ Going on elsewhere, or waiting for it, cannot multiply the load, and draws on no
 """
 
 MOST_MOVES: Final = 16
-"""Accounts that one request may find resting before it is told so."""
+"""Accounts that one request may find limited before it is told so."""
 
 
 class Step(Enum):
-    """What follows an attempt."""
+    """What follows an attempt. SPENT is an answer, too: the budget allows no other try."""
 
     ANSWER = auto()
+    SPENT = auto()
     AGAIN = auto()
     ELSEWHERE = auto()
 
@@ -63,19 +64,26 @@ class Attempts:
 
     def after(self, verdict: Verdict, budget: RetryBudget) -> Step:
         """Decide what follows this verdict, and count it."""
+        step = self._wanted(verdict)
+        if step is Step.ANSWER or verdict.kind in RESTED or budget.spend():
+            self._count(step, moved=CONSEQUENCES[verdict.kind].moves)
+            return step
+        return Step.SPENT
+
+    def _wanted(self, verdict: Verdict) -> Step:
         table = CONSEQUENCES[verdict.kind]
         if verdict.started:
             return Step.ANSWER
-        if table.moves and self.moves < MOST_MOVES:
-            self.moves += 1
-            return Step.ELSEWHERE
-        if self.same < table.same_again and budget.spend():
-            self.same += 1
+        if table.moves:
+            return Step.ELSEWHERE if self.moves < MOST_MOVES else Step.ANSWER
+        if self.same < table.same_again:
             return Step.AGAIN
-        if self.hops < table.elsewhere and (verdict.kind in RESTED or budget.spend()):
-            self.hops += 1
-            return Step.ELSEWHERE
-        return Step.ANSWER
+        return Step.ELSEWHERE if self.hops < table.elsewhere else Step.ANSWER
+
+    def _count(self, step: Step, *, moved: bool) -> None:
+        self.same += step is Step.AGAIN
+        self.hops += step is Step.ELSEWHERE and not moved
+        self.moves += step is Step.ELSEWHERE and moved
 
 
 def pause(same: int, fraction: float) -> float:

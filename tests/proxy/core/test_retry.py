@@ -6,13 +6,13 @@ from proxy.core.verdict import Kind, Verdict
 FULL, EMPTY = 100.0, 0.0
 
 
-def steps(kind, budget=FULL, started=False):
+def steps(kind, budget=FULL, *, started=False):
     attempts = Attempts()
     purse = RetryBudget(balance=budget)
     taken = []
     while len(taken) < 9:
         taken.append(attempts.after(Verdict(kind, started=started), purse))
-        if taken[-1] is Step.ANSWER:
+        if taken[-1] in {Step.ANSWER, Step.SPENT}:
             break
     return taken
 
@@ -51,7 +51,23 @@ def test_a_burst_pauses_its_account_and_so_needs_no_budget():
 
 @pytest.mark.parametrize("kind", [Kind.OVERLOADED, Kind.WORKER_ERROR, Kind.TIMEOUT])
 def test_without_budget_a_soft_failure_is_answered_at_once(kind):
-    assert steps(kind, budget=EMPTY) == [Step.ANSWER]
+    assert steps(kind, budget=EMPTY) == [Step.SPENT]
+
+
+def test_a_soft_failure_after_moves_still_has_its_own_tries():
+    attempts, budget = Attempts(), RetryBudget()
+    moved = [attempts.after(Verdict(Kind.QUOTA), budget) for _ in range(3)]
+
+    assert moved == [Step.ELSEWHERE] * 3
+    assert attempts.after(Verdict(Kind.WORKER_ERROR), budget) is Step.ELSEWHERE
+    assert attempts.after(Verdict(Kind.WORKER_ERROR), budget) is Step.ANSWER
+
+
+def test_a_request_that_finds_every_account_limited_is_told_so_in_the_end():
+    attempts, budget = Attempts(), RetryBudget()
+    taken = [attempts.after(Verdict(Kind.QUOTA), budget) for _ in range(17)]
+
+    assert taken == [Step.ELSEWHERE] * 16 + [Step.ANSWER]
 
 
 def test_a_full_outage_is_amplified_by_a_tenth_and_one_a_second():
