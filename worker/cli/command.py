@@ -75,7 +75,14 @@ async def login(launch: Launch) -> Login:
 
 
 async def _output(launch: Launch, *arguments: str) -> bytes:
-    """What a short run prints; empty if it takes too long."""
+    """What a short run prints; empty if it cannot be had or takes too long."""
+    try:
+        return await _printed(launch, *arguments)
+    except (OSError, TimeoutError):
+        return b""
+
+
+async def _printed(launch: Launch, *arguments: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
         *launch.command,
         *arguments,
@@ -89,8 +96,6 @@ async def _output(launch: Launch, *arguments: str) -> bytes:
     try:
         async with asyncio.timeout(_PATIENCE):
             output, _ = await process.communicate()
-    except TimeoutError:
-        return b""
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -132,7 +132,7 @@ class ProcessPool:
     async def _started(self) -> CliProcess:
         self._starting += 1
         try:
-            process = await CliProcess.start(self._launch, on_exit=self._forget)
+            process = await CliProcess.start(self._launch, on_exit=self._all.discard)
         except OSError as exc:
             raise UnavailableError("The claude CLI could not be started.") from exc
         finally:
@@ -141,10 +141,6 @@ class ProcessPool:
         if self._tender is None:
             process.end()
         return process
-
-    def _forget(self, process: CliProcess) -> None:
-        self._all.discard(process)
-        self._nudged.set()
 
     async def _tend(self) -> None:
         """Keep warm ones at hand and let the old go, until cancelled."""

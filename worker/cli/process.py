@@ -6,7 +6,7 @@ import shutil
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -71,7 +71,8 @@ class CliProcess(asyncio.SubprocessProtocol):
     ) -> Self:
         """Start one; raises `OSError` if there is nothing to start. `on_exit` hears of its end."""
         scratch = mkdtemp(dir=launch.scratch)
-        try:
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
             _, process = await asyncio.get_running_loop().subprocess_exec(
                 lambda: cls(launch, scratch, on_exit),
                 *launch.command,
@@ -80,9 +81,7 @@ class CliProcess(asyncio.SubprocessProtocol):
                 cwd=launch.directory,
                 start_new_session=True,
             )
-        except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise
+            stack.pop_all()
         return process
 
     @property

@@ -25,7 +25,10 @@ class _Introduction(msgspec.Struct):
 
 async def offered_models(launch: Launch, patience: float) -> Sequence[Model]:
     """The models of this CLI; raises `WorkerError` if it does not take our opening."""
-    process = await CliProcess.start(launch)
+    try:
+        process = await CliProcess.start(launch)
+    except OSError as exc:
+        raise WorkerError(f"the claude CLI does not start: {exc}") from exc
     try:
         async with asyncio.timeout(patience):
             await process.write(lines.initialize((), Toolbox()))

@@ -36,19 +36,18 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A request as the CLI has to see it: what it should remember, and what is new."""
+    """A request as the CLI has to see it: what it should remember, and what is new.
 
-    origin: bytes
+    `memory` names the history that a process must have to be asked `last`.
+    """
+
+    memory: bytes
     past: Sequence[Utterance]
     last: Utterance
 
-    def remembered(self) -> bytes:
-        """Names the history that a process must have to be asked `last`."""
-        return chain(self.origin, self.past)
-
     def continued(self, answer: Sequence[Block]) -> bytes:
         """Names the history that a process has once it gave this answer."""
-        return chain(self.remembered(), (self.last, Utterance("assistant", answer)))
+        return chain(self.memory, (self.last, Utterance("assistant", answer)))
 
 
 def conversation_of(client: str, prompt: Prompt) -> Conversation:
@@ -59,7 +58,8 @@ def conversation_of(client: str, prompt: Prompt) -> Conversation:
     if turns[-1].role != "user":
         raise BadRequestError("messages: the last message must use the user role")
     fixed = (client, prompt.model, prompt.system_texts(), prompt.toolbox().listing())
-    return Conversation(_digest(b"", fixed), turns[:-1], turns[-1])
+    past = turns[:-1]
+    return Conversation(chain(_digest(b"", fixed), past), past, turns[-1])
 
 
 def turns_of(messages: Iterable[RawMessage]) -> list[Utterance]:

@@ -63,7 +63,7 @@ class CliEngine:
         prompt = decode_prompt(turn.raw)
         question = Question(prompt, conversation_of(turn.client, prompt))
         async with (
-            self._pool.hold(question.conversation.remembered()) as hold,
+            self._pool.hold(question.conversation.memory) as hold,
             aclosing(self._events(hold, question, turn.model)) as events,
         ):
             yield events

@@ -1,6 +1,7 @@
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,11 @@ async def test_the_version_is_the_first_word(tmp_path, body, expected):
 )
 async def test_the_login_is_what_the_cli_says_of_it(tmp_path, body, expected):
     assert await login(launch_of(settings(tmp_path, program(tmp_path, body)))) == expected
+
+
+async def test_a_command_that_is_gone_holds_no_login(tmp_path):
+    command = program(tmp_path, "")
+    launch = launch_of(settings(tmp_path, command))
+    command.unlink()
+
+    assert await login(replace(launch, command=(str(command),))) == Login(ok=False)

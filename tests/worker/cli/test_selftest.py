@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.worker.cli.stand_in import STUBBORN, launch
@@ -36,3 +38,8 @@ async def test_the_models_are_what_the_cli_offers_each_once(tmp_path):
 async def test_a_cli_that_does_not_take_our_opening_is_refused(tmp_path, script, reason):
     with pytest.raises(WorkerError, match=reason):
         await offered_models(launch(tmp_path, script), 1)
+
+
+async def test_a_command_that_does_not_start_is_refused(tmp_path):
+    with pytest.raises(WorkerError, match="No such file"):
+        await offered_models(replace(launch(tmp_path), command=("/nowhere/claude",)), 1)

@@ -20,8 +20,7 @@ def prompt(*messages: tuple[str, object], **fields: object) -> Prompt:
 
 
 def remembered(*messages: tuple[str, object], client: str = "alice", **fields: object) -> bytes:
-    conversation = conversation_of(client, prompt(*messages, ("user", "next"), **fields))
-    return conversation.remembered()
+    return conversation_of(client, prompt(*messages, ("user", "next"), **fields)).memory
 
 
 HELLO = (("user", "hello"), ("assistant", "hi there"))
@@ -37,7 +36,7 @@ def test_the_answer_sent_back_leads_to_the_process_that_gave_it():
     back = ("assistant", [text("hi there", cache_control={"type": "ephemeral"}), CALL])
     second = conversation_of("alice", prompt(("user", [text("hello")]), back, ("user", [RESULT])))
 
-    assert first.continued(answer) == second.remembered()
+    assert first.continued(answer) == second.memory
 
 
 @pytest.mark.parametrize(
