@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
@@ -87,12 +86,7 @@ class Lease:
         self.account = self._roster.known[self.slot.account]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._claims.settle(self.slot, self.verdict)
         if self.windows:
             self._roster.observe(self.slot.account, self.windows)
@@ -143,16 +137,11 @@ class AccountPool:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for daemon in self._daemons:
             daemon.cancel()
         try:
-            await self._tasks.__aexit__(kind, error, trace)
+            await self._tasks.__aexit__(None, None, None)
         finally:
             self._claims.admission.refuse_all(
                 lambda: NoWorkerError("The proxy is stopping.", retry_after=1)

@@ -1,4 +1,4 @@
-"""Reads an answer: status, headers and the error's machine-readable words; never prose."""
+"""Reads an answer: status, headers and the error's machine-readable words; prose but once."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -47,6 +47,11 @@ _KIND_OF_TYPE: Final = {
     "api_error": Kind.WORKER_ERROR,
     "overloaded_error": Kind.OVERLOADED,
 }
+_NO_CREDIT: Final = "Your credit balance is too low"
+"""How a key without credit is told, and only so: its status and type are those of a bad request.
+
+No message about a request begins like this, so that a client cannot bring it about.
+"""
 _QUOTA_CODE: Final = "usage_limit_reached"
 _LIMIT_WORDS: Final = frozenset({"rate_limit_error", "rate_limit_exceeded", _QUOTA_CODE})
 _ACCOUNTS_OWN: Final = frozenset({Kind.QUOTA, Kind.BILLING, Kind.BURST, Kind.AUTH})
@@ -60,6 +65,7 @@ class _Details(msgspec.Struct):
 
 class _Error(msgspec.Struct):
     type: str | None = None
+    message: str | None = None
     code: str | int | None = None
     details: _Details | None = None
 
@@ -130,6 +136,8 @@ def _error_in(body: bytes) -> _Error | None:
 
 def _kind(status: int, error: _Error) -> Kind | None:
     """The kind that code, status and type name, in this order; None for a limit."""
+    if (error.message or "").startswith(_NO_CREDIT):
+        return Kind.BILLING
     named = _KIND_OF_CODE.get(error.word) or _KIND_OF_STATUS.get(status)
     if named is not None:
         return named

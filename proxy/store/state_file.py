@@ -10,7 +10,6 @@ from contextlib import suppress
 from enum import StrEnum
 from math import inf
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
@@ -84,12 +83,7 @@ class StateFile:
         self._tasks.create_task(self._save_at_intervals())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._leaving.set()
         await self._tasks.__aexit__(None, None, None)
 

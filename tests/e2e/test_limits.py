@@ -99,7 +99,7 @@ async def test_a_full_provider_is_asked_in_place_and_its_529_is_passed_on(fleet)
     assert {status.state for status in (await fleet.states()).values()} == {"ready"}
 
 
-@pytest.mark.parametrize("fault", ["401", "403", "402"])
+@pytest.mark.parametrize("fault", ["401", "403", "402", "credit"])
 async def test_a_broken_account_is_left_and_its_error_never_passed_on(fleet, fault):
     fleet.simulator.fault(fault, count=None, account="ann")
     answers = [await fleet.ask(f"hi {n}") for n in range(8)]

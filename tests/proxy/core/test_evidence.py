@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from proxy.core.evidence import is_failure, read_verdict
@@ -276,3 +278,15 @@ def test_a_word_that_is_no_verdict_is_not_listened_to():
 )
 def test_an_error_object_is_known_whatever_its_status(body, expected):
     assert is_failure(body) is expected
+
+
+def test_a_key_without_credit_is_known_by_its_sentence_where_the_message_begins_with_it():
+    def said(message):
+        error = {"type": "invalid_request_error", "message": message}
+        return json.dumps({"type": "error", "error": error}).encode()
+
+    empty = said("Your credit balance is too low to access the API.")
+    quoted = said('messages.0: "Your credit balance is too low" is not a valid block')
+
+    assert read_verdict(400, {}, empty, NOW) == Verdict(Kind.BILLING, Scope.ACCOUNT)
+    assert read_verdict(400, {}, quoted, NOW) == Verdict(Kind.CLIENT_ERROR)
