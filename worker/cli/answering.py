@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass
 
+from msgspec import DecodeError
+
 from worker.cli.control import Dialogue, RefusedError
 from worker.cli.pool import Hold
 from worker.cli.process import ProcessGoneError
@@ -54,5 +56,6 @@ async def answering(
         yield frames
     except TimeoutError:
         yield answer.cut_short(timed_out(stage, started=dialogue.begun))
-    except (ProcessGoneError, RefusedError):
-        yield answer.cut_short(broken("The CLI ended or refused.", started=dialogue.begun))
+    except (ProcessGoneError, RefusedError, DecodeError):
+        failure = broken("The CLI ended, refused, or made no sense.", started=dialogue.begun)
+        yield answer.cut_short(failure)

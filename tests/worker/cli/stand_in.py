@@ -32,6 +32,8 @@ for line in sys.stdin:
         words = said["message"]["content"][-1]["text"]
         if words == "die":
             sys.exit(3)
+        if words == "babble":
+            event("content_block_delta", index="none")
         if words == "hush":
             continue
         answer(words + " " + str(os.getpid()))
