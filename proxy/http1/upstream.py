@@ -61,11 +61,13 @@ class UpstreamExchange:
             connection = await self._upstreams.connect(self._origin)
         self._connection = connection
         method = self._head[: self._head.index(b" ")].decode("ascii")
+        answer: Answer | None = None
         try:
-            return await connection.request(method, self._head, self._body)
-        except BaseException:
-            connection.abort()
-            raise
+            answer = await connection.request(method, self._head, self._body)
+        finally:
+            if answer is None:
+                connection.abort()
+        return answer
 
     async def __aexit__(
         self,

@@ -1,133 +1,17 @@
-"""A corpus of client messages: what must be refused, with which status, and what must be served.
+"""A corpus of client messages that must be refused, and with which status.
 
 Each row is (what it is, the head's bytes, the status of the refusal). Sections are of RFC 9112
 unless another number stands there.
 """
 
-POST = b"POST /v1/messages HTTP/1.1\r\nHost: a\r\n"
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
-
-
-def post(*lines: bytes) -> bytes:
-    return POST + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
-
-
-def get(*lines: bytes) -> bytes:
-    return GET + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
-
-
-def line(request_line: bytes, host: bytes = b"Host: a\r\n") -> bytes:
-    return request_line + b"\r\n" + host + b"\r\n"
-
-
-LENGTHS = [
-    # 6.3: a length is digits, once, and nothing else.
-    (f"length {value!r}", post(b"Content-Length: " + value), 400)
-    for value in (
-        b"",
-        b" ",
-        b"+5",
-        b"-1",
-        b"-0",
-        b"0x5",
-        b"5_0",
-        b"5 0",
-        b"5,5",
-        b"5, 5",
-        b"5;5",
-        b"5.0",
-        b"5e0",
-        b"0b1",
-        b"five",
-        b"\xef\xbc\x95",
-        b"\xd9\xa5",
-        b"18446744073709551616",
-        b"9" * 40,
-        b"1000000000000000",
-        b'"5"',
-        b"5\x00",
-        b"5\x0b",
-        b"\x0c5",
-        b"5\xa0",
-        b"NaN",
-        b"(5)",
-    )
-]
-
-REPEATED_LENGTHS = [
-    ("two equal lengths, 6.3", post(b"Content-Length: 5", b"Content-Length: 5"), 400),
-    ("two different lengths, 6.3", post(b"Content-Length: 5", b"Content-Length: 6"), 400),
-    ("a length and an empty one", post(b"Content-Length: 5", b"Content-Length:"), 400),
-    ("lengths in two spellings", post(b"Content-Length: 5", b"content-length: 0"), 400),
-    ("lengths apart", post(b"Content-Length: 5", b"X: y", b"CONTENT-LENGTH: 5"), 400),
-    ("a length on a GET, twice", get(b"Content-Length: 0", b"Content-Length: 0"), 400),
-]
-
-BOTH_FRAMINGS = [
-    # 6.1: a length beside a transfer coding is how smuggling starts.
-    ("length, then chunked", post(b"Content-Length: 5", b"Transfer-Encoding: chunked"), 400),
-    ("chunked, then length", post(b"Transfer-Encoding: chunked", b"Content-Length: 5"), 400),
-    ("chunked and length 0", post(b"Transfer-Encoding: chunked", b"Content-Length: 0"), 400),
-    ("Chunked and length", post(b"Transfer-Encoding: Chunked", b"Content-Length: 5"), 400),
-    ("identity and length", post(b"Transfer-Encoding: identity", b"Content-Length: 5"), 400),
-    ("on a GET", get(b"Transfer-Encoding: chunked", b"Content-Length: 5"), 400),
-    (
-        "gzip, chunked and length",
-        post(b"Transfer-Encoding: gzip, chunked", b"Content-Length: 5"),
-        400,
-    ),
-    ("apart", post(b"Content-Length: 5", b"X: y", b"Transfer-Encoding: chunked"), 400),
-]
-
-CODINGS = [
-    # 6.1 and 7: exactly `chunked`, once.
-    (f"coding {value!r}", post(b"Transfer-Encoding: " + value), (400, 501))
-    for value in (
-        b"",
-        b"xchunked",
-        b"chunkedx",
-        b"gzip",
-        b"gzip, chunked",
-        b"gzip,chunked",
-        b"deflate, gzip, chunked",
-        b"chunked, chunked",
-        b"chunked,",
-        b",chunked",
-        b"chunked, gzip",
-        b"chunked, identity",
-        b"identity",
-        b"identity, chunked",
-        b"chunked;q=1",
-        b"chunked; ext",
-        b'"chunked"',
-        b"'chunked'",
-        b"chu nked",
-        b"chunked\x0b",
-        b"\x0bchunked",
-        b"chunked\x00",
-        b"\xa0chunked",
-        b"c\xc4\xa5unked",
-        b"chun\xe2\x80\x8bked",
-        b"cow",
-    )
-]
-
-REPEATED_CODINGS = [
-    ("two lines", post(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"), 400),
-    ("chunked, then cow", post(b"Transfer-Encoding: chunked", b"Transfer-encoding: cow"), 400),
-    (
-        "identity, then chunked",
-        post(b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked"),
-        400,
-    ),
-    ("gzip, then chunked", post(b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked"), 400),
-    ("empty, then chunked", post(b"Transfer-Encoding:", b"Transfer-Encoding: chunked"), 400),
-    (
-        "under HTTP/1.0, 6.1",
-        b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-        400,
-    ),
-]
+from tests.proxy.http1.hostile_framing import (
+    BOTH_FRAMINGS,
+    CODINGS,
+    LENGTHS,
+    REPEATED_CODINGS,
+    REPEATED_LENGTHS,
+)
+from tests.proxy.http1.raw import get, line, post
 
 FIELD_LINES = [
     # 5.1: no space before the colon; 5.2: no folding; 9110 5.5: no CR, LF or NUL in a value.
@@ -338,47 +222,4 @@ REFUSED = [
     *METHODS,
     *TARGETS,
     *EXPECTATIONS,
-]
-
-SERVED = [
-    ("a plain GET", get(), b"/"),
-    ("HTTP/1.0 without a host", b"GET /a HTTP/1.0\r\n\r\n", b"/a"),
-    ("HTTP/1.0 with one", b"GET /a HTTP/1.0\r\nHost: a\r\n\r\n", b"/a"),
-    ("tabs around a value, 5", get(b"X:\t a\t "), b"/"),
-    ("no space after the colon", line(b"GET / HTTP/1.1", b"Host:a\r\n"), b"/"),
-    ("an empty value", get(b"X:"), b"/"),
-    ("obs-text in a value, 9110 5.5", get(b"X: caf\xe9"), b"/"),
-    ("every token character in a name", get(b"!#$%&'*+-.^_`|~09Az: a"), b"/"),
-    ("an IPv6 host", line(b"GET / HTTP/1.1", b"Host: [::1]:80\r\n"), b"/"),
-    ("a host with an empty port", line(b"GET / HTTP/1.1", b"Host: a:\r\n"), b"/"),
-    ("256 fields", get(*[b"X: a"] * 255), b"/"),
-    ("percent-encoding as sent", line(b"GET /%2F%2e%2E/%zz%0a HTTP/1.1"), b"/%2F%2e%2E/%zz%0a"),
-    ("dots as sent", line(b"GET //v1/../x/./y;z HTTP/1.1"), b"//v1/../x/./y;z"),
-    ("odd characters", line(b'GET /{}|\\^`"<> HTTP/1.1'), b'/{}|\\^`"<>'),
-    ("two question marks", line(b"GET /a?b?c HTTP/1.1"), b"/a?b?c"),
-    ("an asterisk for OPTIONS, 3.2.4", line(b"OPTIONS * HTTP/1.1"), b"*"),
-    ("absolute form, 3.2.2", line(b"GET http://a/b?c HTTP/1.1"), b"/b?c"),
-    ("absolute form in capitals", line(b"GET HTTP://A/b HTTP/1.1"), b"/b"),
-    ("absolute form over TLS", line(b"GET https://a/b HTTP/1.1"), b"/b"),
-    ("absolute form without a path", line(b"GET http://a HTTP/1.1"), b"/"),
-    ("absolute form, only a query", line(b"GET http://a?b HTTP/1.1"), b"/?b"),
-    ("absolute form for OPTIONS", line(b"OPTIONS http://a HTTP/1.1"), b"*"),
-    ("a body on a GET", get(b"Content-Length: 5"), b"/"),
-    ("a body on a DELETE", line(b"DELETE / HTTP/1.1", b"Host: a\r\nContent-Length: 5\r\n"), b"/"),
-    ("leading zeros in a length", post(b"Content-Length: 005"), b"/v1/messages"),
-    ("Chunked in capitals, 7", post(b"Transfer-Encoding: CHUNKED"), b"/v1/messages"),
-    ("identity", post(b"Content-Encoding: identity", b"Content-Length: 5"), b"/v1/messages"),
-    ("an upgrade to ignore, 9110 7.8", get(b"Connection: Upgrade", b"Upgrade: h2c"), b"/"),
-    ("a websocket to ignore", get(b"Connection: upgrade", b"Upgrade: websocket"), b"/"),
-    ("TE", get(b"TE: trailers, gzip", b"Connection: TE"), b"/"),
-    (
-        "a nominated length",
-        post(b"Connection: content-length", b"Content-Length: 5"),
-        b"/v1/messages",
-    ),
-    ("a trailer announced", post(b"Trailer: X", b"Transfer-Encoding: chunked"), b"/v1/messages"),
-    ("another registered method", line(b"MKCOL / HTTP/1.1"), b"/"),
-    ("PATCH", line(b"PATCH / HTTP/1.1"), b"/"),
-    ("HEAD", line(b"HEAD / HTTP/1.1"), b"/"),
-    ("TRACE, which the routes refuse", line(b"TRACE / HTTP/1.1"), b"/"),
 ]

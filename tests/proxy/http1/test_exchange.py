@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from proxy.http1.framing import LAST_CHUNK, chunk
-from tests.proxy.http1.hostile import get, line
+from tests.proxy.http1.raw import get, line
 from tests.proxy.http1.rig import connected, eventually, pause, serving
 
 CLOSE = b"Connection: close"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from proxy.http1.framing import FramingError
 from proxy.http1.head_buffer import HeadBuffer
 from proxy.http1.settings import HttpLimits
-from tests.proxy.http1.hostile import get, line, post
+from tests.proxy.http1.raw import get, line, post
 
 LIMITS = HttpLimits(head=300, target=100, body=50)
 

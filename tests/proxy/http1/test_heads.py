@@ -10,8 +10,10 @@ from proxy.http1.framing import (
     parse_request_head,
     parse_response_head,
 )
-from tests.proxy.http1.hostile import REFUSED, SERVED, get, line, post
+from tests.proxy.http1.hostile import REFUSED
 from tests.proxy.http1.hostile_workers import ACCEPTED, UNUSABLE
+from tests.proxy.http1.raw import get, line, post
+from tests.proxy.http1.served import SERVED
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from proxy.http1.server import HttpLimits
-from tests.proxy.http1.hostile import get, post
+from tests.proxy.http1.raw import get, post
 from tests.proxy.http1.rig import PATIENCE, Watched, connected, eventually, pause, serving
 
 

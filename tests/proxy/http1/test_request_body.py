@@ -7,7 +7,7 @@ from proxy.errors import BadRequestError, RequestTimeoutError, TooLargeError
 from proxy.http1.framing import parse_request_head
 from proxy.http1.request_body import RequestBody
 from proxy.http1.server import HttpLimits
-from tests.proxy.http1.hostile import POST, get, post
+from tests.proxy.http1.raw import POST, get, post
 from tests.proxy.http1.rig import connected, eventually, pause, serving
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
