@@ -28,11 +28,13 @@ class Answer:
     """
 
     __slots__ = (
+        "_crowded",
         "_decoder",
         "_error",
         "_held",
         "_held_size",
         "_loop",
+        "_paused",
         "_sink",
         "_surplus",
         "_transport",
@@ -54,6 +56,8 @@ class Answer:
         self._sink: Sink | None = None
         self._held: list[bytes] = []
         self._held_size = 0
+        self._crowded = False
+        self._paused = False
         self._error: ProxyError | None = None
         self._surplus = False
         if self._decoder.done:
@@ -69,13 +73,13 @@ class Answer:
         """Give `sink` what has come, at once, and then what comes."""
         self._sink = sink
         held, self._held = self._held, []
+        self._crowded = False
+        self._steer()
         for payload in held:
             sink.feed(payload)
         if self.ended:
             self._sink = None
             sink.ended(self._error)
-        elif self._held_size > MOST_HELD:
-            self.resume()
 
     async def body(self, limit: int) -> bytes:
         """The whole payload, of at most `limit` bytes. Raises what ended it otherwise."""
@@ -87,17 +91,13 @@ class Answer:
 
     def pause(self) -> None:
         """Take no more from the worker for now. Without effect once the answer has ended."""
-        if not self.ended and not self.stopped:
-            self.stopped = True
-            self._transport.pause_reading()
+        self._paused = True
+        self._steer()
 
     def resume(self) -> None:
         """Take more again."""
-        if self.stopped:
-            self.stopped = False
-            self.touched = self._loop.time()
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+        self._paused = False
+        self._steer()
 
     def receive(self, data: bytes) -> None:
         """Bytes from the worker's socket."""
@@ -130,7 +130,7 @@ class Answer:
         if self.ended:
             return
         self.ended, self._error = True, error
-        self.resume()
+        self._steer()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.ended(error)
@@ -144,8 +144,20 @@ class Answer:
     def _hold(self, payload: bytes) -> None:
         self._held.append(payload)
         self._held_size += len(payload)
-        if self._held_size > MOST_HELD:
-            self.pause()
+        self._crowded = self._held_size > MOST_HELD
+        self._steer()
+
+    def _steer(self) -> None:
+        """Read while there is room on this side and nobody objects; after the end, always."""
+        stop = (self._paused or self._crowded) and not self.ended
+        if stop is self.stopped:
+            return
+        self.stopped = stop
+        if stop:
+            self._transport.pause_reading()
+        elif not self._transport.is_closing():
+            self.touched = self._loop.time()
+            self._transport.resume_reading()
 
 
 class _Collector:

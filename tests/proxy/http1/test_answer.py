@@ -126,6 +126,31 @@ async def test_a_sink_that_pauses_in_its_last_piece_leaves_the_connection_readin
     assert transport.is_reading()
 
 
+async def test_a_sink_that_pauses_over_what_was_held_is_left_in_peace(transport):
+    arriving = answer(UNTIL_END, transport)
+
+    class Pausing(Collected):
+        def feed(self, payload):
+            super().feed(payload)
+            arriving.pause()
+
+    arriving.receive(b"a" * (MOST_HELD + 1))
+    arriving.deliver(Pausing())
+    assert not transport.is_reading()
+    arriving.resume()
+
+    assert transport.is_reading()
+
+
+async def test_a_pause_from_before_the_sink_stays(transport):
+    arriving = answer(UNTIL_END, transport)
+    arriving.pause()
+    arriving.receive(b"a" * (MOST_HELD + 1))
+    arriving.deliver(Collected())
+
+    assert not transport.is_reading()
+
+
 @pytest.mark.parametrize("early", [True, False])
 async def test_a_small_answer_may_be_wanted_whole(transport, early):
     arriving = answer(CHUNKED, transport)
