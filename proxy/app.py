@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Self
@@ -137,10 +138,13 @@ class App:
             stack.callback(group.create_task(daemon).cancel)
 
 
-async def run(settings: Settings) -> None:
+async def run(
+    settings: Settings, beside: Callable[[App], Coroutine[None, None, None]] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, drain, and stop; a second signal is fast.
 
-    An interrupt comes from a person who waits: it skips the dwell, which is for balancers.
+    `beside` runs while the proxy does, and is cancelled with it. An interrupt comes from a person
+    who waits: it skips the dwell, which is for balancers.
     """
     configure_logs()
     loop = asyncio.get_running_loop()
@@ -150,13 +154,14 @@ async def run(settings: Settings) -> None:
     try:
         async with App(settings) as app, asyncio.TaskGroup() as group:
             log.info("listening", data=str(settings.listen), admin=str(settings.admin.listen))
+            aside = [group.create_task(beside(app))] if beside else []
             first = await stops.get()
             log.info("stopping", signal=first.name)
             draining = group.create_task(app.drain(dwell=first is signal.SIGTERM))
             second = group.create_task(stops.get())
             await asyncio.wait((draining, second), return_when=asyncio.FIRST_COMPLETED)
-            draining.cancel()
-            second.cancel()
+            for task in (draining, second, *aside):
+                task.cancel()
     finally:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)

@@ -43,7 +43,7 @@ class _Watch:
     account: Account
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
     misses: int = 0
-    up: bool = False
+    up: asyncio.Event = field(default_factory=asyncio.Event)
     login: Login | None = None
     rests: Mapping[ModelFamily, Cooldown] = field(default_factory=dict)
     task: asyncio.Task[Never] | None = None
@@ -89,6 +89,11 @@ class Prober:
         """Something went wrong there: ask at once."""
         if (watch := self._watches.get(account)) is not None:
             watch.hinted.set()
+
+    async def ready(self, account: AccountName) -> None:
+        """Wait until a worker is found ready; for ever if it is none that is watched."""
+        watch = self._watches.get(account)
+        await (watch.up if watch else asyncio.Event()).wait()
 
     def replace(self, accounts: Iterable[Account]) -> None:
         """Watch these accounts from now on."""
@@ -141,7 +146,8 @@ class Prober:
     def _miss(self, watch: _Watch) -> None:
         watch.misses += 1
         if watch.misses >= self._policy.misses:
-            watch.up, watch.rests = False, {}
+            watch.up.clear()
+            watch.rests = {}
             self._pool.set_ready(watch.account.name, ready=False, reason="unreachable")
 
     async def _take_in(self, watch: _Watch, probe: Probe) -> None:
@@ -155,15 +161,16 @@ class Prober:
         await self._recover(watch, probe)
         self._pool.observe(name, reported_windows(probe, now))
         self._pool.set_ready(name, ready=probe.ready, reason=probe.reason or Reason.NOT_READY)
-        watch.misses, watch.up, watch.login, watch.rests = 0, probe.ready, probe.login, rests
+        watch.misses, watch.login, watch.rests = 0, probe.login, rests
+        (watch.up.set if probe.ready else watch.up.clear)()
 
     async def _recover(self, watch: _Watch, probe: Probe) -> None:
         """End what the worker's return, or a new login, makes pointless."""
         if not probe.ready:
             return
         name = watch.account.name
-        if not watch.up:
+        if not watch.up.is_set():
             await self._store.wake(name, ANY_MODEL, Reason.FAILING)
-        news = not watch.up or probe.login != watch.login
+        news = not watch.up.is_set() or probe.login != watch.login
         if news and (probe.login is None or probe.login.ok):
             await self._store.wake(name, ANY_MODEL, Reason.AUTH)

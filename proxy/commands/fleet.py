@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy.commands.claude import command_of
 from proxy.commands.local import Home, LocalWorker, local_worker
 from proxy.commands.ports import answers, free_port, settled
 from proxy.commands.supervisor import Program, Supervisor
 from proxy.config import Address, Login, Settings
+
+if TYPE_CHECKING:
+    from proxy.app import App
 
 _START = 60.0
 """Seconds that workers may take to listen before their absence is told."""
@@ -26,21 +31,29 @@ class Fleet:
     async def run(self, announce: Callable[[Sequence[str]], None]) -> None:
         """Run it all until SIGTERM or SIGINT; the proxy is the first to stop.
 
-        `announce` is called once the workers listen, with the names of those that do not.
+        `announce` is called once the workers serve, with the names of those that do not.
         """
         from proxy.app import run
 
         supervisor = Supervisor([*self.others, *(worker.program for worker in self.workers)])
-        async with supervisor.keep(), asyncio.TaskGroup() as group:
-            waiting = group.create_task(self._announce(announce))
-            await run(self.settings)
-            waiting.cancel()
+        async with supervisor.keep():
+            await run(self.settings, lambda app: self._announce(app, announce))
 
-    async def _announce(self, announce: Callable[[Sequence[str]], None]) -> None:
-        addresses = [*map(_address, self.workers), self.settings.listen]
-        names = [*(worker.program.name for worker in self.workers), "headgate"]
-        found = await asyncio.gather(*(answers(address, _START) for address in addresses))
-        announce([name for name, there in zip(names, found, strict=True) if not there])
+    async def _announce(self, app: "App", announce: Callable[[Sequence[str]], None]) -> None:
+        serve = await asyncio.gather(*(_serves(app, worker) for worker in self.workers))
+        names = [worker.program.name for worker in self.workers]
+        announce([name for name, there in zip(names, serve, strict=True) if not there])
+
+
+async def _serves(app: "App", worker: LocalWorker) -> bool:
+    """Wait until a worker listens and the proxy has found it ready; False if that does not come."""
+    if not await answers(_address(worker), _START):
+        return False
+    app.prober.hint(worker.account.name)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(app.prober.ready(worker.account.name), _START)
+        return True
+    return False
 
 
 def make_fleet(settings: Settings, state_dir: Path, others: Sequence[Program] = ()) -> Fleet:

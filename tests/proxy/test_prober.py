@@ -302,3 +302,14 @@ async def test_after_a_reload_the_new_accounts_are_asked_and_the_old_are_not():
             await asked(new, 5)
 
             assert old.asked == before
+
+
+async def test_whoever_waits_for_a_worker_goes_on_when_it_is_ready():
+    async with worker() as one, rig("a") as pool:
+        one.state = {**one.state, "ready": False, "reason": "starting"}
+        async with Prober(pool.pool, pool.store, [account(one.url)], FAST) as prober:
+            async with asyncio.TaskGroup() as group:
+                waiting = group.create_task(prober.ready(A))
+                await asked(one)
+                assert not waiting.done()
+                one.state = {**one.state, "ready": True, "reason": None}
