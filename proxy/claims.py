@@ -43,6 +43,7 @@ class Claims:
     def __init__(
         self, store: Store, roster: Roster, policy: PoolPolicy, events: ClaimEvents
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self.admission = Admission(self._claim, self._drop, policy.queue, events)
         self._store = store
         self._roster = roster
@@ -90,14 +91,14 @@ class Claims:
             found = await self._claim(waiter)
             if isinstance(found, Slot):
                 return found
-            error = waiter.hopeless(found, asyncio.get_running_loop().time())
+            error = waiter.hopeless(found, self._loop.time())
             if error is not None:
                 raise error
             waiter.refusal = found
         return await self.admission.wait(waiter, news)
 
     def _waiter(self, call: Call, skip: frozenset[AccountName]) -> Waiter:
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         wait = self._policy.queue.max_wait
         if call.max_wait is not None:
             wait = min(wait, call.max_wait)
@@ -131,13 +132,13 @@ class Claims:
         if own is None or own in waiter.skip or not (alone := self._roster.alone(own)):
             return None
         found = await self._store.claim(self._wish(waiter, alone, Reach.OWN))
-        if isinstance(found, Slot) or waiter.holds(found, asyncio.get_running_loop().time()):
+        if isinstance(found, Slot) or waiter.holds(found, self._loop.time()):
             return found
         return None
 
     async def _claim_any(self, waiter: Waiter) -> Slot | Refusal:
         candidates = await self._candidates(waiter)
-        if waiter.spills_at > (now := asyncio.get_running_loop().time()):
+        if waiter.spills_at > (now := self._loop.time()):
             found = await self._store.claim(self._wish(waiter, candidates, Reach.HOLD))
             if isinstance(found, Slot) or found.own is None or waiter.holds(found, now):
                 return found

@@ -129,7 +129,7 @@ class Edge:
             model=trip.family,
             stream=trip.stream,
             verdicts=tuple(trip.verdicts),
-            seconds=round(asyncio.get_running_loop().time() - exchange.started_at, 6),
+            seconds=round(exchange.elapsed(), 6),
             first_byte=None if trip.first_byte is None else round(trip.first_byte, 6),
             request_bytes=trip.body_bytes,
             answer_bytes=exchange.bytes_out,

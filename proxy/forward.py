@@ -1,6 +1,5 @@
 """One attempt: a request to one account's upstream, and what its answer came to."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,6 +11,7 @@ from proxy.core.outcome import Outcome, Refusal
 from proxy.core.verdict import Kind, Scope, Verdict
 from proxy.edge import ours
 from proxy.errors import ProxyError, StageTimeoutError, UnreachableError
+from proxy.http1.framing import Headers
 from proxy.http1.upstream import Answer, Upstreams
 from proxy.inbound import Inbound
 from proxy.metrics import Metrics, Spent
@@ -22,7 +22,7 @@ from proxy.ways import Way
 REFUSAL: Final = 65_536
 """The most that is read of an answer which is no success, in bytes."""
 
-SERVED: Final = Verdict(Kind.OK, started=True)
+SERVED: Final = Outcome(Verdict(Kind.OK, started=True))
 UNREACHABLE: Final = Verdict(Kind.WORKER_ERROR, Scope.ACCOUNT)
 BROKEN: Final = Verdict(Kind.WORKER_ERROR, Scope.ACCOUNT, started=True)
 TIMED_OUT: Final = Verdict(Kind.TIMEOUT, Scope.ACCOUNT, started=True)
@@ -53,16 +53,15 @@ class Forwarder:
 
     async def attempt(self, inbound: Inbound, lease: Lease) -> Outcome:
         """Try one account. What comes goes to the client if it is an answer."""
-        loop = asyncio.get_running_loop()
         trip, account = inbound.trip, lease.account.name
         trip.account = account
-        began, verdict = loop.time(), Kind.ABORTED
+        began, verdict = inbound.exchange.elapsed(), Kind.ABORTED
         try:
             outcome = await self._exchange(inbound, lease)
             verdict = outcome.verdict.kind
         finally:
             trip.verdicts.append(verdict)
-            self.metrics.attempt_ended(account, verdict, loop.time() - began)
+            self.metrics.attempt_ended(account, verdict, inbound.exchange.elapsed() - began)
         if outcome.error is not None:
             self.failed(account)
         return outcome
@@ -86,24 +85,30 @@ class Forwarder:
             inbound.trip.outcome = ending.error.outcome
             self.metrics.answer_truncated(lease.account.name)
             return Outcome(_verdict_of(ending.error), error=ending.error)
-        outcome = self._judge(answer, lease, ending.failure or b"")
-        if ending.failure is not None and inbound.exchange.started:
+        if ending.failure is None:
+            self._observe(answer, lease)
+            return SERVED
+        outcome = self._judge(answer, lease, ending.failure)
+        if inbound.exchange.started:
             inbound.trip.outcome = "failed_midway"
         if ending.content or inbound.exchange.started:
             return replace(outcome, verdict=replace(outcome.verdict, started=True))
         return outcome
 
     def _judge(self, answer: Answer, lease: Lease, body: bytes) -> Outcome:
-        """Read what the answer means, and what it tells of the account's windows."""
-        if _succeeded(answer) and not body and not lease.account.plain:
-            return Outcome(SERVED)
-        now = self.clock()
-        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.head.headers}
-        lease.windows = windows(headers, now)
+        """Read what an answer that is no success means."""
+        self._observe(answer, lease)
+        status = answer.head.status
+        verdict = read_verdict(status, _texts(answer.head.headers), body, self.clock())
+        return Outcome(verdict, Refusal(status, body))
+
+    def _observe(self, answer: Answer, lease: Lease) -> None:
+        """Take in what an answer tells of its account's windows; most tell nothing."""
+        if not any(b"-ratelimit-" in name for name, _ in answer.head.headers):
+            return
+        lease.windows = windows(_texts(answer.head.headers), self.clock())
         if any(window.odd for window in lease.windows):
             self.metrics.reset_distrusted(lease.account.name)
-        verdict = read_verdict(answer.head.status, headers, body, now)
-        return Outcome(verdict, Refusal(answer.head.status, body))
 
     def _manner(self, inbound: Inbound, lease: Lease) -> Manner:
         headers = ours(inbound.trip.id)
@@ -111,8 +116,7 @@ class Forwarder:
             headers.append((b"x-headgate-account", lease.account.name.encode()))
 
         def opened() -> None:
-            now = asyncio.get_running_loop().time()
-            inbound.trip.first_byte = now - inbound.exchange.started_at
+            inbound.trip.first_byte = inbound.exchange.elapsed()
             lease.answering()
 
         dialect = inbound.trip.route.dialect
@@ -129,6 +133,10 @@ class Forwarder:
                 "cache_write": usage.cache_write,
             }
             self.metrics.tokens_spent(Spent(lease.account.name, trip.client, trip.family, tokens))
+
+
+def _texts(headers: Headers) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
 
 def _succeeded(answer: Answer) -> bool:

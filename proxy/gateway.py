@@ -41,7 +41,7 @@ class Gateway:
             answer_here(exchange, trip)
             return
         inbound = await read_inbound(exchange, trip, client)
-        self.budget.earn(asyncio.get_running_loop().time())
+        self.budget.earn(exchange.started_at)
         with self.quotas.hold(client, inbound.model):
             outcome = await self._serve(inbound)
         self.quotas.spend(client.name, trip.usage.total)

@@ -91,28 +91,31 @@ class Gatherer:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.whole = False
-        self._size = 0
-        self._settled: asyncio.Future[ProxyError | None] = asyncio.Future()
+        self._left = WHOLE
+        self._error: ProxyError | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     def feed(self, payload: bytes) -> None:
         self.pieces.append(payload)
-        self._size += len(payload)
-        if self._size > WHOLE:
-            self._settle(None)
+        self._left -= len(payload)
+        if self._left < 0:
+            self._wake()
 
     def ended(self, error: ProxyError | None) -> None:
-        self.whole = error is None
-        self._settle(error)
+        self.whole, self._error = error is None, error
+        self._wake()
 
     async def settled(self) -> None:
         """Wait for the end or for too much. Raises what broke the answer off."""
-        error = await self._settled
-        if error is not None:
-            raise error
+        if not (self.whole or self._error or self._left < 0):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self._error is not None:
+            raise self._error
 
-    def _settle(self, error: ProxyError | None) -> None:
-        if not self._settled.done():
-            self._settled.set_result(error)
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 async def relay(exchange: Exchange, answer: Answer, manner: Manner) -> Ending:

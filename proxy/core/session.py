@@ -11,6 +11,9 @@ from proxy.core.models import model_family
 from proxy.errors import BadRequestError
 
 LONGEST_ID: Final = 256
+EXCERPT: Final = 8_192
+"""Bytes of a long opening's beginning, and of its end, that stand for the whole."""
+
 INSTRUCTING: Final = frozenset({"system", "developer"})
 OLD_USER_ID: Final = re.compile(r"user_[0-9a-f]+_account_[0-9a-f-]*_session_([0-9a-f-]{36})")
 
@@ -123,7 +126,7 @@ def _canonical_opening(peek: Peek) -> bytes | None:
     for message in _conversation(peek):
         if message.role == "user":
             opening = [model_family(peek.model), *instructions, _plain(message.content)]
-            return msgspec.json.encode(opening, order="sorted")
+            return _excerpt(msgspec.json.encode(opening, order="sorted"))
         if message.role in INSTRUCTING:
             instructions.append(_plain(message.content))
     return None
@@ -151,6 +154,13 @@ def _uncached(value: object) -> object:
     if isinstance(value, list):
         return [_uncached(item) for item in value]
     return value
+
+
+def _excerpt(text: bytes) -> bytes:
+    """Enough to tell openings apart: hashing all of a long one would cost more than sending it."""
+    if len(text) <= 2 * EXCERPT:
+        return text
+    return b"%b%d%b" % (text[:EXCERPT], len(text), text[-EXCERPT:])
 
 
 def _digest(client: str, source: str, value: bytes) -> str:

@@ -44,12 +44,14 @@ class Answer:
         "touched",
     )
 
-    def __init__(self, head: ResponseHead, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, head: ResponseHead, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.head = head
         self.ended = False
         self.stopped = False
         """Whether reading is paused, so that silence is not the worker's."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self.touched = self._loop.time()
         self._decoder = decoder_for(head.framing, head.length)
         self._transport = transport
@@ -85,7 +87,7 @@ class Answer:
         """The whole payload, of at most `limit` bytes. Raises what ended it otherwise."""
         if self.ended and self._error is None and self._held_size <= limit:
             return b"".join(self._held)
-        collector = _Collector(self, limit)
+        collector = _Collector(self, limit, self._loop.create_future())
         self.deliver(collector)
         return await collector.whole
 
@@ -163,8 +165,8 @@ class Answer:
 class _Collector:
     """A sink for a small answer that is wanted whole."""
 
-    def __init__(self, answer: Answer, limit: int) -> None:
-        self.whole: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    def __init__(self, answer: Answer, limit: int, whole: asyncio.Future[bytes]) -> None:
+        self.whole = whole
         self._answer = answer
         self._left = limit
         self._parts: list[bytes] = []

@@ -32,6 +32,7 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = NEVER
         self._service = service
         self._loop = asyncio.get_running_loop()
+        self.clock = self._loop.time
         self._heads = HeadBuffer(service.limits)
         self._exchange: Exchange | None = None
         self._body: RequestBody | None = None

@@ -20,6 +20,8 @@ class Line(Protocol):
 
     transport: asyncio.Transport
     peer: str
+    clock: Callable[[], float]
+    """The loop's time."""
 
     @property
     def closing(self) -> bool:
@@ -87,6 +89,10 @@ class Exchange:
         self._framing = Framing.NONE
         self._left = 0
         self._drained: asyncio.Future[None] | None = None
+
+    def elapsed(self) -> float:
+        """Seconds since the first byte of the head."""
+        return self._line.clock() - self.started_at
 
     async def read_body(self) -> bytes:
         """The whole payload, once. Raises BadRequestError, TooLargeError or RequestTimeoutError."""

@@ -144,7 +144,7 @@ class WorkerConnection(asyncio.Protocol):
             if head.status == HTTPStatus.SWITCHING_PROTOCOLS or self._interim > MOST_INTERIM:
                 raise FramingError(502, "An interim answer was not asked for.")
             return
-        answer = self._answer = Answer(head, self.transport)
+        answer = self._answer = Answer(head, self.transport, self._loop)
         self.deadline = answer.touched + self._timeouts.stream_idle
         waiter, self._waiter = self._waiter, None
         data, self._buffer = self._buffer, b""

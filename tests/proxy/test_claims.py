@@ -24,7 +24,7 @@ def store():
 
 
 @pytest.fixture
-def claims(store):
+async def claims(store):
     return Claims(store, Roster(accounts("a", "b", "c")), PoolPolicy(), Events())
 
 

@@ -306,3 +306,21 @@ def test_any_bytes_are_named_or_refused(body):
         return
 
     assert session_key("alice", {}, seen) is None
+
+
+@pytest.mark.parametrize(
+    ("system", "question"),
+    [
+        ("b" + "x" * 50_000, "hello"),
+        ("a" + "x" * 50_000, "hello, again"),
+        ("a" + "x" * 50_001, "hello"),
+    ],
+)
+def test_long_openings_are_told_apart_by_beginning_end_and_length(system, question):
+    def key(system, question):
+        messages = [{"role": "user", "content": question}]
+        body = json.dumps({"model": "m", "system": system, "messages": messages})
+        return session_key("alice", {}, peek(body.encode()))
+
+    assert key(system, question) == key(system, question)
+    assert key(system, question) != key("a" + "x" * 50_000, "hello")
