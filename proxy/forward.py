@@ -8,15 +8,17 @@ from proxy.core.account import AccountName
 from proxy.core.evidence import read_verdict
 from proxy.core.limits import windows
 from proxy.core.outcome import Outcome, Refusal
+from proxy.core.usage import Usage
 from proxy.core.verdict import Kind, Scope, Verdict
-from proxy.edge import ours
+from proxy.edge import Trip, ours
 from proxy.errors import ProxyError, StageTimeoutError, UnreachableError
 from proxy.http1.framing import Headers
 from proxy.http1.upstream import Answer, Upstreams
 from proxy.inbound import Inbound
 from proxy.metrics import Metrics, Spent
 from proxy.pool import Lease
-from proxy.relay import Ending, Manner, relay
+from proxy.relay import relay
+from proxy.stream import Ending, Manner
 from proxy.ways import Way
 
 REFUSAL: Final = 65_536
@@ -76,7 +78,6 @@ class Forwarder:
                 ending = await relay(inbound.exchange, answer, self._manner(inbound, lease))
         except ProxyError as error:
             return Outcome(_verdict_of(error), error=error)
-        self._count_tokens(inbound, lease, ending)
         return self._sum_up(inbound, lease, answer, ending)
 
     def _sum_up(self, inbound: Inbound, lease: Lease, answer: Answer, ending: Ending) -> Outcome:
@@ -119,11 +120,13 @@ class Forwarder:
             inbound.trip.first_byte = inbound.exchange.elapsed()
             lease.answering()
 
-        dialect = inbound.trip.route.dialect
-        return Manner(headers, dialect, opened, self.policy.gate, self.policy.ping)
+        def used(usage: Usage) -> None:
+            self._count_tokens(inbound.trip, usage)
 
-    def _count_tokens(self, inbound: Inbound, lease: Lease, ending: Ending) -> None:
-        trip, usage = inbound.trip, ending.usage
+        dialect = inbound.trip.route.dialect
+        return Manner(headers, dialect, opened, used, self.policy.gate, self.policy.ping)
+
+    def _count_tokens(self, trip: Trip, usage: Usage) -> None:
         trip.usage = usage
         if usage.total:
             tokens = {
@@ -132,7 +135,7 @@ class Forwarder:
                 "cache_read": usage.cache_read,
                 "cache_write": usage.cache_write,
             }
-            self.metrics.tokens_spent(Spent(lease.account.name, trip.client, trip.family, tokens))
+            self.metrics.tokens_spent(Spent(trip.account, trip.client, trip.family, tokens))
 
 
 def _texts(headers: Headers) -> dict[str, str]:

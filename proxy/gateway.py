@@ -43,8 +43,10 @@ class Gateway:
         inbound = await read_inbound(exchange, trip, client)
         self.budget.earn(exchange.started_at)
         with self.quotas.hold(client, inbound.model):
-            outcome = await self._serve(inbound)
-        self.quotas.spend(client.name, trip.usage.total)
+            try:
+                outcome = await self._serve(inbound)
+            finally:
+                self.quotas.spend(client.name, trip.usage.total)
         if not exchange.started:
             self._refuse(inbound, outcome)
 
