@@ -121,10 +121,9 @@ async def test_langchain_converses_and_streams(fleet):
     assert "".join(pieces) == "by and by"
 
 
-async def test_claude_code_as_client_holds_a_conversation(fleet, tmp_path):
-    home = tmp_path / "client-home"
-    home.mkdir()
-    env = environment(
+def claude_code(fleet, home):
+    """The environment of Claude Code on somebody's machine, pointed at the fleet."""
+    return environment(
         HOME=str(home),
         CLAUDE_CONFIG_DIR=str(home / "claude"),
         ANTHROPIC_BASE_URL=fleet.url,
@@ -132,6 +131,12 @@ async def test_claude_code_as_client_holds_a_conversation(fleet, tmp_path):
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
         DISABLE_AUTOUPDATER="1",
     )
+
+
+async def test_claude_code_as_client_holds_a_conversation(fleet, tmp_path):
+    home = tmp_path / "client-home"
+    home.mkdir()
+    env = claude_code(fleet, home)
     session = str(uuid.uuid4())
     common = (str(CLI), "-p", "--model", MODEL)
     await run(*common, "--session-id", session, "Please remember the word stork.", env=env)
@@ -143,11 +148,26 @@ async def test_claude_code_as_client_holds_a_conversation(fleet, tmp_path):
     assert all(line["stream"] for line in answered)
 
 
-async def run(*argv, env):
+async def test_claude_code_as_client_runs_its_own_tool_through_the_fleet(fleet, tmp_path):
+    home = tmp_path / "client-home"
+    home.mkdir()
+    note = home / "note.txt"
+    note.write_text("the heron stands still")
+    directive = f"[[sim:tool=Read {json.dumps({'file_path': str(note)})}]]"
+    argv = (str(CLI), "-p", "--model", MODEL, "--allowedTools", "Read", "--", directive)
+    await run(*argv, env=claude_code(fleet, home), cwd=home)
+    told = [json.loads(call.body)["messages"] for call in fleet.simulator.calls]
+
+    assert "the heron stands still" in json.dumps(told[-1])
+    assert {line["status"] for line in fleet.access_lines if line["route"] == "messages"} == {200}
+
+
+async def run(*argv, env, cwd=None):
     """Run a client to its end; what it printed."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         env=env,
+        cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
