@@ -22,7 +22,7 @@ async def transport():
 
 
 def answer(raw, transport):
-    return Answer(parse_response_head(raw, "GET"), transport)
+    return Answer(parse_response_head(raw, "GET"), transport, asyncio.get_running_loop())
 
 
 async def test_the_payload_goes_to_the_sink_as_it_comes_and_then_the_end(transport):
