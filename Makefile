@@ -32,7 +32,8 @@ $(VENV)/.stamp: requirements/dev.lock requirements/anthropic-0.lock pyproject.to
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "headgate needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-		|| { echo "Python lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
+		|| { [ "$$(id -u)" = 0 ] && apt-get install -y python3-venv; } \
+		|| { echo "Python lacks venv; on Debian: sudo apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .

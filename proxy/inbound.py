@@ -5,7 +5,7 @@ from typing import Final
 
 from proxy.config import Client, Priority
 from proxy.core.models import model_family
-from proxy.core.session import Peek, peek, session_key
+from proxy.core.session import NAMING_HEADERS, Peek, peek, session_key
 from proxy.edge import Trip
 from proxy.errors import BadRequestError, UnsupportedCodingError
 from proxy.http1.exchange import Exchange
@@ -37,7 +37,7 @@ async def read_inbound(exchange: Exchange, trip: Trip, client: Client) -> Inboun
     seen = peek(body) if head.method == "POST" else Peek()
     family = model_family(seen.model)
     trip.family, trip.stream = family, bool(seen.stream)
-    session = session_key(client.name, _texts(head), seen) if trip.route.generative else None
+    session = session_key(client.name, _naming(head), seen) if trip.route.generative else None
     call = Call(
         request_id=trip.id,
         client=client.name,
@@ -51,8 +51,13 @@ async def read_inbound(exchange: Exchange, trip: Trip, client: Client) -> Inboun
     return Inbound(exchange, trip, call, seen.model, body)
 
 
-def _texts(head: RequestHead) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+def _naming(head: RequestHead) -> dict[str, str]:
+    """The headers that may name a session, as text."""
+    return {
+        name.decode("ascii"): value.decode("latin-1")
+        for name, value in head.headers
+        if name in NAMING_HEADERS
+    }
 
 
 def _priority(head: RequestHead, client: Client) -> Priority:

@@ -11,6 +11,11 @@ from proxy.core.models import model_family
 from proxy.errors import BadRequestError
 
 LONGEST_ID: Final = 256
+NAMING_HEADERS: Final = frozenset(
+    {b"x-session-id", b"x-claude-code-session-id", b"x-openwebui-chat-id"}
+)
+"""What `session_key` looks for in the headers."""
+
 EXCERPT: Final = 8_192
 """Bytes of a long opening's beginning, and of its end, that stand for the whole."""
 
