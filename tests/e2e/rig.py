@@ -90,8 +90,10 @@ def api_engine(name: str, simulator: Simulator) -> dict:
     return {"api": {"url": simulator.url, "key": f"sim-{name}", "concurrency": 20}}
 
 
-def cli_engine(name: str, simulator: Simulator, folder: Path, **more: object) -> dict:
-    """The real CLI with a home, a configuration folder and a dummy key of its own."""
+def cli_engine(
+    name: str, simulator: Simulator, folder: Path, credential="ANTHROPIC_API_KEY", **more: object
+) -> dict:
+    """The real CLI with a home, a configuration folder and a dummy credential of its own."""
     home = folder / f"{name}-home"
     home.mkdir()
     return {
@@ -100,7 +102,7 @@ def cli_engine(name: str, simulator: Simulator, folder: Path, **more: object) ->
             "config_dir": str(home / "claude"),
             "home": str(home),
             "environment": {
-                "ANTHROPIC_API_KEY": f"sim-{name}",
+                credential: f"sim-{name}",
                 "ANTHROPIC_BASE_URL": simulator.url,
             },
             "warm": 1,

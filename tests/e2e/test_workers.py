@@ -81,6 +81,43 @@ async def test_a_limit_at_the_provider_rests_the_account_until_its_reset(fleet):
 
 @pytest.mark.cli
 @pytest.mark.timeout(180)
+async def test_a_login_that_meets_its_limit_rests_and_its_conversations_go_on_elsewhere(
+    tmp_path, simulator
+):
+    def login(name):
+        engine = cli_engine(name, simulator, tmp_path, "CLAUDE_CODE_OAUTH_TOKEN")
+        return worker(name, engine, tmp_path)
+
+    async def turn(fleet, session, *said):
+        messages = [
+            {"role": "user" if n % 2 == 0 else "assistant", "content": words}
+            for n, words in enumerate(said)
+        ]
+        headers = {"x-session-id": session}
+        async with fleet.post("", messages=messages, headers=headers) as answer:
+            return answer.status, (await answer.json())["content"][0]["text"]
+
+    async with login("ann") as ann, login("bob") as bob:
+        accounts = [served_by("ann", ann), served_by("bob", bob)]
+        async with team(tmp_path, accounts, simulator) as fleet:
+            first = {}
+            for n in range(6):
+                session = f"session-{n}"
+                remember = f"remember the word heron{n}"
+                first[session] = (remember, (await turn(fleet, session, remember))[1])
+            simulator.exhaust("ann", resets_in=3600)
+            second = [await turn(fleet, s, *said, "which word?") for s, said in first.items()]
+            now, state = fleet.app.pool.now(), (await fleet.states())["ann"]
+
+    assert [status for status, _ in second] == [200] * 6
+    assert all(f"heron{n}" in text for n, (_, text) in enumerate(second))
+    assert state.state == "quota"
+    assert state.cooldowns["*"].until - now == pytest.approx(3600, abs=20)
+    assert sum(call.account == "ann" and call.status == 429 for call in simulator.calls) == 1
+
+
+@pytest.mark.cli
+@pytest.mark.timeout(180)
 async def test_aborted_turns_leave_no_process_behind(tmp_path, simulator):
     engine = cli_engine("ann", simulator, tmp_path, max_processes=4, warm=2)
     async with (
