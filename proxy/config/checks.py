@@ -17,6 +17,7 @@ _OURS = {"host", "connection", "content-length", "transfer-encoding", "te", "tra
 _SAMPLES = re.compile(
     r"(?i)change-?_?me|example|placeholder|your-?_?(api-?_?)?key|^(secret|password|default|admin)$"
 )
+_SHORTEST = 16
 _SAMPLE_DIGESTS = {
     hashlib.sha256(sample).hexdigest()
     for sample in (b"", b"changeme", b"change-me", b"example", b"secret", b"password", b"admin")
@@ -61,6 +62,8 @@ def _secret(value: str) -> str:
 def _not_a_sample(value: str) -> str:
     if _SAMPLES.search(value):
         raise ValueError("is a sample: make a secret of your own (headgate keys new)")
+    if len(value) < _SHORTEST:
+        raise ValueError(f"should have {_SHORTEST} characters at least (headgate keys new)")
     return value
 
 

@@ -17,7 +17,8 @@ from proxy.core.quota import ClientLimits
 
 ACCOUNTS = "accounts: [{name: a, url: 'http://127.0.0.1:9101'}]\n"
 CLIENTS = "clients: [{name: alice, key: a-good-key}]\n"
-KEY_HASH = hashlib.sha256(b"k").hexdigest()
+LONG = "k-1-k-2-k-3-k-4-k-5"
+KEY_HASH = hashlib.sha256(LONG.encode()).hexdigest()
 WHOLE = """\
 listen: 0.0.0.0:8080
 admin: {listen: "127.0.0.1:8081", token_file: admin}
@@ -75,8 +76,8 @@ def secret(tmp_path):
 @pytest.fixture
 def whole(read, secret, monkeypatch):
     for name in ("admin", "nightly", "worker"):
-        secret(name, f"the-{name}-secret\n")
-    monkeypatch.setenv("ALICE_KEY", "alice-secret")
+        secret(name, f"the-long-{name}-secret\n")
+    monkeypatch.setenv("ALICE_KEY", "the-long-alice-secret")
     monkeypatch.setenv("KEY", "provider-secret")
     return read(WHOLE)
 
@@ -87,13 +88,13 @@ def digest(key):
 
 def test_everything_that_the_file_says_is_in_the_settings(whole, tmp_path):
     assert whole.listen == Address("0.0.0.0", 8080)
-    assert whole.admin.token == "the-admin-secret"
+    assert whole.admin.token == "the-long-admin-secret"
     assert whole.state_file == tmp_path / "state/headgate.state"
     assert whole.clients == (
-        Client("alice", digest("alice-secret")),
+        Client("alice", digest("the-long-alice-secret")),
         Client(
             "nightly",
-            digest("the-nightly-secret"),
+            digest("the-long-nightly-secret"),
             Priority.BATCH,
             ClientLimits(8, 60, 5_000_000, ("sonnet", "haiku")),
         ),
@@ -104,7 +105,7 @@ def test_everything_that_the_file_says_is_in_the_settings(whole, tmp_path):
             "http://127.0.0.1:9101",
             concurrency=4,
             weight=2,
-            headers={"authorization": "Bearer the-worker-secret"},
+            headers={"authorization": "Bearer the-long-worker-secret"},
         ),
         Account(
             "plain-key",
@@ -122,7 +123,7 @@ def test_the_representation_holds_no_key(whole):
     text = repr(whole)
 
     assert "-secret" not in text
-    assert digest("alice-secret").hex()[:8] not in text
+    assert digest("the-long-alice-secret").hex()[:8] not in text
 
 
 def test_accounts_alone_are_enough_on_loopback(read, tmp_path):
@@ -223,7 +224,7 @@ discovery: {dns: "workers:9100"}
 accounts:
   - {name: a, url: "htp://x", concurrency: 0, weight: .nan, token_file: nowhere}
   - {name: a, url: "http://127.0.0.1:1", headers: {x-api-key: "${NO_SUCH}", Host: x}}
-  - {name: "b/b", login: {oauth: true, api_key: k}, token: t-1}
+  - {name: "b/b", login: {oauth: true, api_key: k}, token: t-1-t-2-t-3-t-4-t-5}
   - {name: c}
 timeouts: {drain: -1, dwell: 1}
 limits: {body: 32MB}
@@ -267,6 +268,10 @@ bogus: 1
         ("", "should be a mapping"),
         ("a: &a [*a]", "is nested too deeply"),
         (ACCOUNTS + "clients: [{name: a, key: changeme}]", "clients[0].key: is a sample"),
+        (
+            ACCOUNTS + "clients: [{name: a, key: fifteen-letters}]",
+            "clients[0].key: should have 16 char",
+        ),
         (ACCOUNTS + "clients: [{name: a}]", "clients[0]: needs one of key, key_hash, key_file"),
         (ACCOUNTS + "clients: [{name: a, key: '${1X}'}]", "clients[0].key: '1X' is not the name"),
         (ACCOUNTS + "clients: [{name: a, key: 'a b'}]", "clients[0].key: should be printable"),
@@ -276,17 +281,18 @@ bogus: 1
             "clients[0].key_hash: is that of a sample",
         ),
         (
-            ACCOUNTS + "clients: [{name: a, key: k-1}, {name: b, key: k-1}]",
+            ACCOUNTS
+            + "clients: [{name: a, key: k-1-k-2-k-3-k-4-k-5}, {name: b, key: k-1-k-2-k-3-k-4-k-5}]",
             "clients[1].key: is that of clients[0] already",
         ),
         (
             ACCOUNTS
-            + f"clients: [{{name: a, key: k}}, {{name: b, key_hash: 'sha256:{KEY_HASH}'}}]",
+            + f"clients: [{{name: a, key: {LONG}}}, {{name: b, key_hash: 'sha256:{KEY_HASH}'}}]",
             "clients[1]: has the key of clients[0]",
         ),
         ("accounts: [{name: a, url: 'http://h/a b'}]", "accounts[0].url: should be an address"),
         (
-            ACCOUNTS + "admin: {token: t-1, token_file: f}",
+            ACCOUNTS + "admin: {token: t-1-t-2-t-3-t-4-t-5, token_file: f}",
             "admin: takes token or token_file, not both",
         ),
         (
@@ -309,7 +315,8 @@ def test_what_cannot_be_used_is_told(text, expected, problems):
 
 def test_no_problem_repeats_a_secret(problems):
     found = problems(
-        ACCOUNTS + "clients: [{name: a, key: s3cr3t}, {name: b, key: s3cr3t, x: s3cr3t}]"
+        ACCOUNTS
+        + "clients: [{name: a, key: s3cr3t-s3cr3t-s3}, {name: b, key: s3cr3t-s3cr3t-s3, x: s3cr3t}]"
     )
 
     assert len(found) == 2
@@ -317,12 +324,14 @@ def test_no_problem_repeats_a_secret(problems):
 
 
 def test_a_secret_file_open_to_others_is_told_but_used(read, secret):
-    file = secret("key", "some-key", mode=0o644)
+    file = secret("key", "some-key-of-length-20", mode=0o644)
 
-    settings = read(ACCOUNTS + "clients: [{name: a, key_file: key}, {name: b, key: k-1}]")
+    settings = read(
+        ACCOUNTS + "clients: [{name: a, key_file: key}, {name: b, key: k-1-k-2-k-3-k-4-k-5}]"
+    )
 
     assert settings.warnings == (f"{file} is open to every user of this machine",)
-    assert settings.clients[0].digest == digest("some-key")
+    assert settings.clients[0].digest == digest("some-key-of-length-20")
 
 
 def test_a_file_that_is_not_there_is_told():

@@ -1,7 +1,7 @@
 def test_a_good_configuration_is_ok(headgate, tmp_path):
     file = tmp_path / "headgate.yaml"
     file.write_text("""\
-clients: [{name: alice, key: some-key}]
+clients: [{name: alice, key: some-key-of-length-20}]
 accounts: [{name: a, url: "http://127.0.0.1:1"}, {name: b, login: oauth}]
 """)
 
@@ -26,7 +26,7 @@ def test_every_problem_is_a_line_with_its_path(headgate, tmp_path):
 
 def test_a_warning_is_told_and_is_no_problem(headgate, tmp_path):
     key = tmp_path / "key"
-    key.write_text("some-key")
+    key.write_text("some-key-of-length-20")
     key.chmod(0o644)
     file = tmp_path / "headgate.yaml"
     file.write_text("""\
