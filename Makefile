@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPAT := $(VENV)/compat/anthropic-0
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run test check lint setup lock format clean
+.PHONY: run test check lint bench setup lock format clean
 
 run: setup  ## A demo fleet: simulator, three workers, one endpoint.
 	$(BIN)/headgate up $(ARGS)
@@ -21,6 +21,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup  ## CPU time of a request beside nginx, in one run; needs nginx and wrk.
+	$(BIN)/python -m bench.cost $(ARGS)
 
 format: setup
 	$(BIN)/ruff format .
