@@ -38,16 +38,18 @@ class Utterance:
 class Conversation:
     """A request as the CLI has to see it: what it should remember, and what is new.
 
-    `memory` names the history that a process must have to be asked `last`.
+    `memory` names the history that a process must have to be asked `last`, `asked` the one that
+    it has then.
     """
 
     memory: bytes
     past: Sequence[Utterance]
     last: Utterance
+    asked: bytes
 
     def continued(self, answer: Sequence[Block]) -> bytes:
         """Names the history that a process has once it gave this answer."""
-        return chain(self.memory, (self.last, Utterance("assistant", answer)))
+        return chain(self.asked, [Utterance("assistant", answer)])
 
 
 def conversation_of(client: str, prompt: Prompt) -> Conversation:
@@ -58,8 +60,12 @@ def conversation_of(client: str, prompt: Prompt) -> Conversation:
     if turns[-1].role != "user":
         raise BadRequestError("messages: the last message must use the user role")
     fixed = (client, prompt.model, prompt.system_texts(), prompt.toolbox().listing())
-    past = turns[:-1]
-    return Conversation(chain(_digest(b"", fixed), past), past, turns[-1])
+    *past, last = turns
+    try:
+        memory = chain(_digest(b"", fixed), past)
+        return Conversation(memory, past, last, chain(memory, [last]))
+    except RecursionError as exc:
+        raise BadRequestError("messages: nested too deeply") from exc
 
 
 def turns_of(messages: Iterable[RawMessage]) -> list[Utterance]:
@@ -142,14 +148,17 @@ def _joined(texts: Sequence[str], role: str) -> list[object]:
 def _without_marks(value: object) -> object:
     match value:
         case Mapping():
-            return {k: _content(k, v) for k, v in value.items() if k not in _MARKS}
+            return {k: _meaning(k, v) for k, v in value.items() if k not in _MARKS}
         case list():
             return [_without_marks(item) for item in value]
         case _:
             return value
 
 
-def _content(key: object, value: object) -> object:
+def _meaning(key: object, value: object) -> object:
+    """A tool's input is the client's own: nothing in it is a mark or content."""
+    if key == "input":
+        return value
     if key == "content" and isinstance(value, str):
         return [{"type": "text", "text": value}]
     return _without_marks(value)

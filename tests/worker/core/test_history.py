@@ -75,6 +75,24 @@ def test_what_means_something_else_is_another_conversation(messages, fields):
     assert remembered(*messages, **fields) != remembered(*HELLO)
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"citations": ["a"]}, {"citations": ["b"]}),
+        ({"cache_control": "on"}, {}),
+        ({"content": "x"}, {"content": [text("x")]}),
+        ({"of": {"citations": 1}}, {"of": {}}),
+    ],
+)
+def test_the_input_of_a_tool_is_compared_to_the_letter(said, meant):
+    one, other = (
+        remembered(("user", "hello"), ("assistant", [CALL | {"input": given}]))
+        for given in (said, meant)
+    )
+
+    assert one != other
+
+
 def test_results_of_tools_are_the_same_in_short_and_in_long_form():
     long = RESULT | {"content": [text("seen", cache_control={"type": "ephemeral"})]}
     call = (("user", "hello"), ("assistant", [CALL]))
@@ -142,6 +160,20 @@ def test_a_system_message_at_the_end_is_a_turn_of_its_own():
 def test_what_the_cli_cannot_be_asked_is_refused(messages):
     with pytest.raises(BadRequestError, match="messages"):
         conversation_of("alice", prompt(*messages))
+
+
+def nested(levels: int) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for _ in range(levels):
+        found = {"deeper": found}
+    return found
+
+
+@pytest.mark.parametrize("block", [CALL | {"input": nested(5000)}, {"type": "x", "y": nested(900)}])
+@pytest.mark.parametrize("later", [(), (("assistant", "hi"), ("user", "next"))])
+def test_what_is_nested_beyond_reason_is_refused_before_anybody_is_asked(block, later):
+    with pytest.raises(BadRequestError, match="nested too deeply"):
+        conversation_of("alice", prompt(("user", [block]), *later))
 
 
 def test_the_cli_gets_blocks_without_marks_and_thinking_and_tools_by_its_names():
