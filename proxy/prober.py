@@ -19,7 +19,7 @@ from proxy.store.base import Store
 LARGEST: Final = 65_536
 """No state is longer (bytes)."""
 
-_MISSES: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+_MISSES: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,11 @@ class Prober:
                 await watch.hinted.wait()
 
     def _miss(self, watch: _Watch) -> None:
+        """It may have restarted: what it does not tell from now on may be merely forgotten."""
         watch.misses += 1
+        watch.rests = {}
         if watch.misses >= self._policy.misses:
             watch.up.clear()
-            watch.rests = {}
             self._pool.set_ready(watch.account.name, ready=False, reason="unreachable")
 
     async def _take_in(self, watch: _Watch, probe: Probe) -> None:

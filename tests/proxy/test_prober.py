@@ -127,6 +127,7 @@ async def test_an_unready_worker_is_out_of_service_until_it_is_ready(reason):
         {"body": b"[]"},
         {"body": b'{"ready": "perhaps"}'},
         {"body": b'{"ready": true}' + b" " * 100_000},
+        {"body": b'{"a":' * 10_000},
     ],
     ids=str,
 )
@@ -239,6 +240,19 @@ async def test_a_worker_that_forgot_its_limit_by_restarting_is_not_woken():
         await state_becomes(pool, "not_ready")
         one.cut, one.state["limit"] = False, None
         await state_becomes(pool, "quota")
+
+        assert pool.events.told == [("rested", A, "quota")]
+
+
+async def test_a_limit_that_is_gone_after_a_single_miss_may_be_forgotten_too():
+    patient = ProbePolicy(interval=0.02, gap=0.005, misses=10**6)
+    async with probed(patient) as (pool, one, _):
+        one.state["limit"] = {"kind": "quota", "scope": "account", "until": time.time() + HOUR}
+        await state_becomes(pool, "quota")
+        one.cut = True
+        await asked(one, 2)
+        one.cut, one.state["limit"] = False, None
+        await asked(one, 2)
 
         assert pool.events.told == [("rested", A, "quota")]
 
