@@ -6,18 +6,17 @@ model as a client wrote it. Times are seconds.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Never, Protocol, TypeVar
+from typing import Final, Never, Protocol, Self
 
 import msgspec
 import prometheus_client
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.context_managers import InprogressTracker
+from prometheus_client import Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from proxy.core.account import ModelFamily, Window
 from proxy.core.cooldown import Cooldown
+from proxy.tallies import Tallies
 
 SECONDS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
@@ -26,8 +25,6 @@ SECONDS: Final = (
 """From a refusal to an agent's longest turn."""
 
 _CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
-
-M = TypeVar("M", bound=MetricWrapperBase)
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -80,34 +77,39 @@ class Metrics:
         prometheus_client.ProcessCollector(registry=self._registry)
         self._fleet = _FleetCollector()
         self._registry.register(self._fleet)
+        self._tallies = Tallies(SECONDS)
+        self._registry.register(self._tallies)
         self._gauge("build_info", "What runs.", "version").labels(version).set(1)
-        self._in_flight = self._gauge("requests_in_flight", "Requests being served.")
+        self._in_flight = InFlight()
+        in_flight = self._gauge("requests_in_flight", "Requests being served.")
+        in_flight.set_function(lambda: self._in_flight.count)
         self._queued = self._gauge("queue_depth", "Requests that wait for an account.")
-        self._requests = self._counter(
+        counter, timer = self._tallies.counter, self._tallies.timer
+        self._requests = counter(
             "requests", "Requests of clients.", "route", "dialect", "client", "status", "outcome"
         )
-        self._durations = self._timer("request_duration", "Whole requests.", "route")
-        self._first_bytes = self._timer("first_byte", "Until an answer began.", "route")
-        self._attempts = self._counter("attempts", "Tries by verdict.", "account", "verdict")
-        self._attempt_times = self._timer("attempt_duration", "Tries.", "account")
-        self._placings = self._counter("placings", "How sessions got an account.", "placing")
-        self._failovers = self._counter("failovers", "Tried again elsewhere.", "verdict")
-        self._over_budget = self._counter("retries_refused", "Retries over the budget.")
-        self._distrusted = self._counter("resets_distrusted", "Absurd resets.", "account")
-        self._waits = self._timer("queue_wait", "In the queue.", "priority", "end")
-        self._truncations = self._counter("truncations", "Answers without end.", "account")
-        self._left = self._counter("client_disconnects", "Clients that left.", "phase")
-        self._tokens = self._counter(
+        self._durations = timer("request_duration", "Whole requests.", "route")
+        self._first_bytes = timer("first_byte", "Until an answer began.", "route")
+        self._attempts = counter("attempts", "Tries by verdict.", "account", "verdict")
+        self._attempt_times = timer("attempt_duration", "Tries.", "account")
+        self._placings = counter("placings", "How sessions got an account.", "placing")
+        self._failovers = counter("failovers", "Tried again elsewhere.", "verdict")
+        self._over_budget = counter("retries_refused", "Retries over the budget.")
+        self._distrusted = counter("resets_distrusted", "Absurd resets.", "account")
+        self._waits = timer("queue_wait", "In the queue.", "priority", "end")
+        self._truncations = counter("truncations", "Answers without end.", "account")
+        self._left = counter("client_disconnects", "Clients that left.", "phase")
+        self._tokens = counter(
             "tokens", "As the provider counted.", "account", "client", "family", "kind"
         )
-        self._reloads = self._counter("config_reloads", "Tries to reload.", "result")
-        self._rests = self._counter("account_rests", "Rests begun.", "account", "reason")
-        self._wakes = self._counter("account_wakes", "Rests ended early.", "account")
-        self._lag = self._timer("event_loop_lag", "How late the loop wakes.")
+        self._reloads = counter("config_reloads", "Tries to reload.", "result")
+        self._rests = counter("account_rests", "Rests begun.", "account", "reason")
+        self._wakes = counter("account_wakes", "Rests ended early.", "account")
+        self._lag = timer("event_loop_lag", "How late the loop wakes.")
 
-    def in_flight(self) -> InprogressTracker:
+    def in_flight(self) -> "InFlight":
         """Count a request as being served, in a `with` statement."""
-        return self._in_flight.track_inprogress()
+        return self._in_flight
 
     def watch_queue(self, depth: Callable[[], float]) -> None:
         """Name what tells at every scrape how many requests wait."""
@@ -116,61 +118,61 @@ class Metrics:
     def request_ended(self, end: Ending) -> None:
         """Count a request of a client, however it ended."""
         status = _CLASSES.get(end.status // 100, "other")
-        self._requests[end.route, end.dialect, end.client, status, end.outcome].inc()
-        self._durations[end.route,].observe(end.seconds)
+        self._requests[end.route, end.dialect, end.client, status, end.outcome] += 1
+        self._durations.observe((end.route,), end.seconds)
         if end.first_byte is not None:
-            self._first_bytes[end.route,].observe(end.first_byte)
+            self._first_bytes.observe((end.route,), end.first_byte)
 
     def attempt_ended(self, account: str, verdict: str, seconds: float) -> None:
         """Count one try on an account and what its answer meant."""
-        self._attempts[account, verdict].inc()
-        self._attempt_times[account,].observe(seconds)
+        self._attempts[account, verdict] += 1
+        self._attempt_times.observe((account,), seconds)
 
     def tokens_spent(self, spent: Spent) -> None:
         """Count the tokens of one answer."""
         for kind, amount in spent.tokens.items():
             if amount:
-                self._tokens[spent.account, spent.client, spent.family, kind].inc(amount)
+                self._tokens[spent.account, spent.client, spent.family, kind] += amount
 
     def session_placed(self, placing: str) -> None:
         """Count how a request came to its account."""
-        self._placings[placing,].inc()
+        self._placings[placing,] += 1
 
     def failed_over(self, verdict: str) -> None:
         """Count a request that goes on to another account because of this verdict."""
-        self._failovers[verdict,].inc()
+        self._failovers[verdict,] += 1
 
     def retry_refused(self) -> None:
         """Count a retry that the budget did not allow."""
-        self._over_budget[()].inc()
+        self._over_budget[()] += 1
 
     def reset_distrusted(self, account: str) -> None:
         """Count a reset time too far away to be believed."""
-        self._distrusted[account,].inc()
+        self._distrusted[account,] += 1
 
     def queue_left(self, priority: str, end: str, seconds: float) -> None:
         """Count a request that has waited; `end` says what for (granted, timeout, gone, …)."""
-        self._waits[priority, end].observe(seconds)
+        self._waits.observe((priority, end), seconds)
 
     def answer_truncated(self, account: str) -> None:
         """Count an answer that ended before its end."""
-        self._truncations[account,].inc()
+        self._truncations[account,] += 1
 
     def client_left(self, phase: str) -> None:
         """Count a client that left before its answer was whole."""
-        self._left[phase,].inc()
+        self._left[phase,] += 1
 
     def config_reloaded(self, result: str) -> None:
         """Count an attempt to take a new configuration into use."""
-        self._reloads[result,].inc()
+        self._reloads[result,] += 1
 
     def account_rested(self, account: str, reason: str) -> None:
         """Count a rest that began, of an account or of a model family on it."""
-        self._rests[account, reason].inc()
+        self._rests[account, reason] += 1
 
     def account_woken(self, account: str) -> None:
         """Count a rest that was ended before its time."""
-        self._wakes[account,].inc()
+        self._wakes[account,] += 1
 
     async def watch_loop(self, interval: float = 0.5) -> Never:
         """Measure for ever how late the event loop wakes."""
@@ -178,37 +180,29 @@ class Metrics:
         while True:
             due = clock() + interval
             await asyncio.sleep(interval)
-            self._lag[()].observe(max(0.0, clock() - due))
+            self._lag.observe((), max(0.0, clock() - due))
 
     def render(self, fleet: Sequence[AccountReport]) -> bytes:
         """The text of a scrape. Long for many series: call it in a thread."""
         self._fleet.reports = fleet
         return prometheus_client.generate_latest(self._registry)
 
-    def _counter(self, name: str, text: str, *labels: str) -> "_Children[Counter]":
-        return _Children(Counter(f"headgate_{name}", text, labels, registry=self._registry))
-
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"headgate_{name}", text, labels, registry=self._registry)
 
-    def _timer(self, name: str, text: str, *labels: str) -> "_Children[Histogram]":
-        return _Children(
-            Histogram(
-                f"headgate_{name}_seconds", text, labels, registry=self._registry, buckets=SECONDS
-            )
-        )
 
+class InFlight:
+    """Counts what is inside its `with` statements."""
 
-class _Children(dict[tuple[str, ...], M]):
-    """The children of a metric by their labels: one look-up once they are known."""
+    def __init__(self) -> None:
+        self.count = 0
 
-    def __init__(self, metric: M) -> None:
-        super().__init__()
-        self._metric = metric
+    def __enter__(self) -> Self:
+        self.count += 1
+        return self
 
-    def __missing__(self, labels: tuple[str, ...]) -> M:
-        child = self[labels] = self._metric.labels(*labels) if labels else self._metric
-        return child
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
 
 
 class _FleetCollector(Collector):
