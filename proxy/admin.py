@@ -113,7 +113,7 @@ class Admin:
         if self.token is None:
             here = is_loopback_peer(request.remote or "") and is_loopback_name(request.host)
             return None if here else _json({"error": "only this machine is served"}, 403)
-        sent = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
+        sent = request.headers.get("authorization", "").encode()
         if hmac.compare_digest(sent, f"Bearer {self.token}".encode()):
             return None
         refusal = _json({"error": "the admin token is missing or wrong"}, 401)

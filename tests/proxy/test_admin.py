@@ -154,7 +154,6 @@ async def test_with_a_token_nothing_is_told_without_it(path):
         assert (await ask.get(path))[0] == 401
         assert (await ask.get(path, authorization="Bearer the-tokem"))[0] == 401
         assert (await ask.get(path, authorization="the-token"))[0] == 401
-        assert (await ask.get(path, authorization="Bearer \udcff"))[0] == 401
         assert ask.headers["www-authenticate"] == "Bearer"
 
 
