@@ -129,7 +129,7 @@ async def test_an_unready_worker_is_out_of_service_until_it_is_ready(reason):
         {"body": b'{"ready": true}' + b" " * 100_000},
         {"body": b'{"a":' * 10_000},
     ],
-    ids=str,
+    ids=lambda fault: str(fault)[:40],
 )
 async def test_a_worker_that_misbehaves_is_out_of_service_until_it_does_not(fault):
     async with probed() as (pool, one, _):
