@@ -173,6 +173,11 @@ class AccountPool:
             log.info("account readiness changed", account=account, ready=ready, reason=reason)
             self._claims.admission.stir()
 
+    def set_slots(self, account: AccountName, most: int) -> None:
+        """Take in how many requests the account's worker takes at once."""
+        if self._roster.set_slots(account, most):
+            self._claims.admission.stir()
+
     def replace(self, accounts: Iterable[Account]) -> None:
         """Serve with these accounts from now on; leases on others run to their end."""
         self._roster.replace(accounts)

@@ -1,4 +1,4 @@
-"""Asks the workers how they are: readiness, windows, limits, and what has recovered early."""
+"""Asks the workers how they are: ready or not, slots, windows, limits, what recovered early."""
 
 import asyncio
 import random
@@ -161,6 +161,8 @@ class Prober:
                 await self._store.wake(name, family, cooldown.reason)
         await self._recover(watch, probe)
         self._pool.observe(name, reported_windows(probe, now))
+        if probe.slots is not None:
+            self._pool.set_slots(name, probe.slots.max)
         self._pool.set_ready(name, ready=probe.ready, reason=probe.reason or Reason.NOT_READY)
         watch.misses, watch.login, watch.rests = 0, probe.login, rests
         (watch.up.set if probe.ready else watch.up.clear)()

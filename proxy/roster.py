@@ -24,6 +24,7 @@ class Roster:
         self.serving: dict[AccountName, Account] = {}
         self.windows: dict[AccountName, Sequence[Window]] = {}
         self._unready: dict[AccountName, str] = {}
+        self._slots: dict[AccountName, int] = {}
         self._alone: dict[AccountName, tuple[Candidate]] = {}
         self._shares: dict[ModelFamily, tuple[float, Sequence[Share]]] = {}
         self.replace(accounts)
@@ -34,9 +35,8 @@ class Roster:
         self.known |= self.accounts
         self._unready = {n: why for n, why in self._unready.items() if n in self.accounts}
         self.windows = {n: seen for n, seen in self.windows.items() if n in self.accounts}
-        self._alone = {
-            name: (Candidate(name, account.concurrency),) for name, account in self.accounts.items()
-        }
+        self._slots = {n: most for n, most in self._slots.items() if n in self.accounts}
+        self._alone = {name: (self._candidate(name),) for name in self.accounts}
         self._count()
 
     def set_ready(self, account: AccountName, reason: str | None) -> bool:
@@ -48,6 +48,14 @@ class Roster:
         else:
             self._unready[account] = reason
         self._count()
+        return True
+
+    def set_slots(self, account: AccountName, most: int) -> bool:
+        """Never send a worker more than it has slots for; True if that changes anything."""
+        if account not in self.accounts or self._slots.get(account) == most:
+            return False
+        self._slots[account] = most
+        self._alone[account] = (self._candidate(account),)
         return True
 
     def unready(self, account: AccountName) -> str | None:
@@ -81,12 +89,12 @@ class Roster:
         listed = set(ranked) | set(tried)
         resting = [name for name in self.serving if name not in listed]
         fresh = [self._alone[name][0] for name in (*ranked, *resting)]
-        done = [
-            Candidate(n, self.serving[n].concurrency, tried=True)
-            for n in tried
-            if n in self.serving
-        ]
+        done = [self._candidate(name, tried=True) for name in tried if name in self.serving]
         return (*fresh, *done)
+
+    def _candidate(self, account: AccountName, *, tried: bool = False) -> Candidate:
+        most = self.accounts[account].concurrency
+        return Candidate(account, min(most, self._slots.get(account, most)), tried)
 
     def _count(self) -> None:
         self.serving = {n: a for n, a in self.accounts.items() if n not in self._unready}

@@ -1,8 +1,10 @@
 """What a worker's `/state` says, and what follows from it for its account."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from proxy.core.account import ANY_MODEL, ModelFamily, Window
 from proxy.core.cooldown import BackoffPolicy, Cooldown, cooldown_after
@@ -34,6 +36,12 @@ class ReportedLimit(msgspec.Struct, frozen=True):
     models: tuple[str, ...] = ()
 
 
+class ReportedSlots(msgspec.Struct, frozen=True):
+    """How many turns the worker runs at once."""
+
+    max: Annotated[int, Meta(ge=1)]
+
+
 class Probe(msgspec.Struct, frozen=True):
     """A worker's state; fields we do not know are passed over."""
 
@@ -42,6 +50,7 @@ class Probe(msgspec.Struct, frozen=True):
     login: Login | None = None
     windows: tuple[ReportedWindow, ...] = ()
     limit: ReportedLimit | None = None
+    slots: ReportedSlots | None = None
 
 
 _decoder = msgspec.json.Decoder(Probe)

@@ -10,7 +10,7 @@ from aiohttp import web
 from proxy.core.account import ANY_MODEL, Account
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.prober import ProbePolicy, Prober
-from tests.proxy.pool_rig import OPUS, A, B, rig, ticks, until
+from tests.proxy.pool_rig import OPUS, A, B, a_call, rig, ticks, until
 
 FAST = ProbePolicy(interval=0.02, gap=0.005, timeout=0.2)
 HOUR = 3600.0
@@ -152,6 +152,19 @@ async def test_nobody_listening_is_a_miss_and_one_miss_alone_is_none():
             assert (await pool.status(A)).state == "ready"
         async with Prober(pool.pool, pool.store, [gone], FAST):
             await state_becomes(pool, "not_ready")
+
+
+async def test_requests_beyond_a_workers_slots_wait_and_more_slots_let_them_in():
+    async with probed() as (pool, one, _), asyncio.TaskGroup() as group:
+        async with pool.pool.lease(a_call()):
+            one.state["slots"] = {"max": 1, "busy": 1}
+            await asked(one)
+            second = group.create_task(pool.serve())
+            await asked(one)
+            waited = pool.pool.waiting
+            one.state["slots"] = {"max": 2, "busy": 1}
+
+            assert (waited, await second) == (1, A)
 
 
 async def test_windows_become_headroom():

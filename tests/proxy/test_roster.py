@@ -37,6 +37,20 @@ def test_only_a_change_of_readiness_is_news():
     assert not roster.set_ready(B, "auth")
 
 
+def test_nobody_is_sent_more_than_it_has_slots_for():
+    roster = Roster(accounts("a", "b"))
+
+    assert [roster.set_slots(name, most) for name, most in ((A, 2), (A, 2), (B, 9), (C, 1))] == [
+        *(True, False, True, False)
+    ]
+    assert roster.candidates([A, B], set()) == (Candidate(A, 2), Candidate(B, 6))
+    assert roster.candidates([], {A}) == (Candidate(B, 6), Candidate(A, 2, tried=True))
+    roster.replace(accounts("a", concurrency=3))
+    assert roster.alone(A) == (Candidate(A, 2),)
+    roster.set_slots(A, 5)
+    assert roster.alone(A) == (Candidate(A, 3),)
+
+
 def test_a_new_configuration_keeps_what_is_known_of_those_that_stay():
     roster = Roster(accounts("a", "b"))
     for account in (A, B):

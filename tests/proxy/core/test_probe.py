@@ -3,7 +3,14 @@ import pytest
 
 from proxy.core.account import ANY_MODEL, ModelFamily, Window
 from proxy.core.cooldown import BackoffPolicy, Cooldown, Reason
-from proxy.core.probe import Login, Probe, read_probe, reported_rests, reported_windows
+from proxy.core.probe import (
+    Login,
+    Probe,
+    ReportedSlots,
+    read_probe,
+    reported_rests,
+    reported_windows,
+)
 
 NOW = 1_000_000.0
 OPUS, SONNET = ModelFamily("opus"), ModelFamily("sonnet")
@@ -21,7 +28,7 @@ def test_a_state_is_read_with_what_it_has_and_without_what_we_do_not_know():
     )
 
     assert short == Probe(ready=False)
-    assert full == Probe(ready=True, login=Login(ok=True))
+    assert full == Probe(ready=True, login=Login(ok=True), slots=ReportedSlots(6))
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"ready": 1}', b"\xff", b"{" * 2000])
