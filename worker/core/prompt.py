@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from worker.core.message import Block
-from worker.core.tools import Toolbox, cli_name
+from worker.core.tools import Toolbox, cli_name, oddity
 from worker.errors import BadRequestError
 
 _PASSED: tuple[str, ...] = (
@@ -49,9 +49,8 @@ class Prompt(msgspec.Struct):
 
     def toolbox(self) -> Toolbox:
         """The client's tools; only such as the client itself runs."""
-        for tool in self.tools:
-            if tool.get("type", "custom") != "custom" or not isinstance(tool.get("name"), str):
-                raise BadRequestError(f"tools: {tool.get('type')!r} is not served by this engine")
+        if found := oddity(self.tools):
+            raise BadRequestError(f"tools.{found}")
         return Toolbox(self.tools)
 
     def settings(self, models: Mapping[str, str]) -> dict[str, object]:

@@ -94,6 +94,15 @@ async def test_a_stream_says_what_the_provider_said_event_for_event(engine, sim)
     assert len(sim.calls) == 2
 
 
+async def test_every_tool_reaches_the_provider_or_the_request_is_refused(engine, sim):
+    await engine.message(turn(user("hello"), tools=[LOOK, {"name": "go", "description": None}]))
+    with pytest.raises(BadRequestError, match="input_schema"):
+        await engine.message(turn(user("hi"), tools=[LOOK, {"name": "go", "input_schema": {}}]))
+
+    offered = [[tool["name"] for tool in body_of(call)["tools"]] for call in sim.calls]
+    assert offered == [["mcp__c__go", "mcp__c__look"]]
+
+
 async def test_the_provider_gets_the_system_prompt_the_model_and_the_fields(engine, sim):
     await engine.message(
         turn(
