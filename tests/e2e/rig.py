@@ -1,6 +1,7 @@
 """A whole team on this machine: the simulated provider, workers where wanted, and the proxy."""
 
 import asyncio
+import base64
 import io
 import json
 import os
@@ -26,6 +27,9 @@ CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
 KEY = "team-key-0123456789abcdef"
 WORKER_TOKEN = "worker-token-0123456789abcdef"
 MODEL = "claude-sonnet-5-5"
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -11,14 +11,21 @@ import pytest
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage
 
-from tests.e2e.rig import CLI, KEY, MODEL, ROOT, cli_engine, environment, served_by, team, worker
+from tests.e2e.rig import (
+    CLI,
+    KEY,
+    MODEL,
+    PIXEL,
+    ROOT,
+    cli_engine,
+    environment,
+    served_by,
+    team,
+    worker,
+)
 from tests.simulator_rig import Simulator
 
 pytestmark = [pytest.mark.cli, pytest.mark.timeout(120)]
-
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from worker.api.parts import PARTS, Parts
 from worker.app import make_runner
-from worker.config import parse
+from worker.config import ApiSettings, parse
 from worker.core.state import EngineState, Login, Slots
+from worker.engines.api import ApiEngine
 from worker.engines.base import Event, Model, TokenCount, Turn
 
 BASE = {
@@ -21,6 +22,7 @@ BASE = {
     "engine": "api",
     "api": {"url": "http://127.0.0.1:1"},
 }
+FAST = {"connect": 1, "first_byte": 0.5, "stream_idle": 0.5}
 ASK = {"model": "claude-x", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -145,3 +147,26 @@ async def serving(engine, host: str = "127.0.0.1", **settings) -> AsyncIterator[
         session = await stack.enter_async_context(aiohttp.ClientSession())
         port = runner.addresses[0][1]
         yield Served(f"http://{host}:{port}", runner.app[PARTS], session)
+
+
+async def until_cut(answer) -> tuple[bytes, bool]:
+    """All that came, and whether the body ended as a body should."""
+    received = b""
+    try:
+        async for chunk in answer.content.iter_any():
+            received += chunk
+    except aiohttp.ClientPayloadError:
+        return received, False
+    return received, True
+
+
+@asynccontextmanager
+async def worker_of(url: str, key: str = "sim-alice", **api) -> AsyncIterator[Served]:
+    """Serve a Messages API by key."""
+    engine = ApiEngine(ApiSettings(url=url, key=key, timeouts=FAST, **api))
+    await engine.start()
+    try:
+        async with serving(engine) as served:
+            yield served
+    finally:
+        await engine.stop()

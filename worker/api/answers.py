@@ -47,6 +47,11 @@ def error_event(error: WorkerError) -> bytes:
     return msgspec.json.encode({"type": "error", "error": _told(error)})
 
 
+def chat_error(error: WorkerError) -> bytes:
+    """The same, in the OpenAI dialect."""
+    return msgspec.json.encode(_openai(error, ""))
+
+
 def identity(request: web.Request) -> dict[str, str]:
     """The headers by which an answer is found again; the SDKs read the shorter one."""
     return {"x-request-id": request[REQUEST_ID], "request-id": request[REQUEST_ID]}

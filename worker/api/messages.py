@@ -4,27 +4,16 @@ import msgspec
 from aiohttp import web
 
 from worker.api.answers import identity
-from worker.api.delivery import cut_on_failure, deliver
 from worker.api.parts import PARTS
 from worker.api.requests import read_turn
-from worker.api.sse import stream
+from worker.api.turns import serve_turn
+from worker.api.voices import MessagesVoice, Voice
+from worker.engines.base import Turn
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Run a turn. Its slot is held from before the body is read until the answer is out."""
-    parts = request.app[PARTS]
-    with parts.gate.turn():
-        turn = await read_turn(request)
-        if turn.stream:
-            return await stream(request, turn)
-        response = web.Response(
-            body=await parts.engine.message(turn),
-            content_type="application/json",
-            headers=identity(request),
-        )
-        with cut_on_failure(request):
-            await deliver(request, response)
-        return response
+    """Run a turn."""
+    return await serve_turn(request, _read)
 
 
 async def count_tokens(request: web.Request) -> web.Response:
@@ -36,3 +25,7 @@ async def count_tokens(request: web.Request) -> web.Response:
         content_type="application/json",
         headers=identity(request) | estimate,
     )
+
+
+async def _read(request: web.Request) -> tuple[Turn, Voice]:
+    return await read_turn(request), MessagesVoice()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -24,8 +25,12 @@ _OBJECT: Final = msgspec.json.Decoder(dict[str, object])
 
 async def read_turn(request: web.Request) -> Turn:
     """Read and check a Messages API request. What only the provider can judge is left to it."""
-    raw = await _body(request)
-    parsed = _object(raw)
+    raw = await read_body(request)
+    return turn_of(request, raw, _object(raw))
+
+
+def turn_of(request: web.Request, raw: bytes, parsed: Mapping[str, object]) -> Turn:
+    """The turn that a Messages API request asks for; `parsed` is what `raw` says."""
     model, messages, stream = (parsed.get(key) for key in ("model", "messages", "stream"))
     if not isinstance(model, str) or not model:
         raise BadRequestError("model: must be a string")
@@ -47,7 +52,8 @@ async def read_turn(request: web.Request) -> Turn:
     )
 
 
-async def _body(request: web.Request) -> bytes:
+async def read_body(request: web.Request) -> bytes:
+    """The whole body, within the limits of size and time."""
     settings = request.app[PARTS].settings
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedCodingError("the body must not be compressed")

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from worker.api import messages, models, state
+from worker.api import chat_completions, messages, models, state
 from worker.api.edge import edge
 from worker.api.parts import PARTS, Parts
 
@@ -12,6 +12,7 @@ def make_app(parts: Parts) -> web.Application:
     app = web.Application(middlewares=[edge], client_max_size=parts.settings.limits.body)
     app[PARTS] = parts
     app.router.add_post("/v1/messages", messages.create)
+    app.router.add_post("/v1/chat/completions", chat_completions.create)
     app.router.add_post("/v1/messages/count_tokens", messages.count_tokens)
     app.router.add_get("/v1/models", models.list_models)
     app.router.add_get("/v1/models/{id:.+}", models.get_model)

@@ -7,19 +7,19 @@ from typing import Final
 
 from aiohttp import web
 
-from worker.api.answers import error_event, identity
+from worker.api.answers import identity
 from worker.api.delivery import cut_on_failure, deliver, deliver_and_cut, patience
 from worker.api.parts import PARTS, VERDICT
+from worker.api.voices import Voice
 from worker.core.verdict import Kind, Verdict
 from worker.engines.base import Event, Turn, TurnFailedError
 from worker.errors import ClientGoneError
 
-_PING: Final = Event("ping", b'{"type":"ping"}')
 _BEFORE_CONTENT: Final = frozenset({"message_start", "ping"})
 
 
-async def stream(request: web.Request, turn: Turn) -> web.StreamResponse:
-    """Answer with the turn's events as they come.
+async def stream(request: web.Request, turn: Turn, voice: Voice) -> web.StreamResponse:
+    """Answer with the turn's events as they come, in the dialect of that voice.
 
     Nothing is sent before the first content event, so that an earlier failure is a real status.
     """
@@ -28,12 +28,12 @@ async def stream(request: web.Request, turn: Turn) -> web.StreamResponse:
     begun = loop.time()
     async with parts.engine.turn(turn) as unchecked:
         events = _to_the_end(unchecked)
-        opening = await _opening(events)
+        opening = await _opening(events, voice)
         parts.metrics.first_event(loop.time() - begun)
         head = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
         response = web.StreamResponse(headers=head | identity(request))
         with cut_on_failure(request):
-            await _answer(_Stream(request, response), opening, events)
+            await _answer(_Stream(request, response, voice), opening, events)
     return response
 
 
@@ -48,11 +48,11 @@ async def _to_the_end(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         raise TurnFailedError(verdict, 502, "api_error", "the turn stopped before its end")
 
 
-async def _opening(events: AsyncIterator[Event]) -> bytes:
+async def _opening(events: AsyncIterator[Event], voice: Voice) -> bytes:
     """The events up to the first with content."""
     held = []
     async for event in events:
-        held.append(_render(event))
+        held.append(voice.event(event))
         if event.name not in _BEFORE_CONTENT:
             break
     return b"".join(held)
@@ -75,7 +75,7 @@ async def _relay(stream: "_Stream", events: AsyncIterator[Event]) -> None:
         pings = group.create_task(stream.ping())
         try:
             async for event in events:
-                await stream.write(_render(event))
+                await stream.say(event)
         except (TurnFailedError, ClientGoneError) as error:
             failure = error
         finally:
@@ -87,18 +87,23 @@ async def _relay(stream: "_Stream", events: AsyncIterator[Event]) -> None:
 class _Stream:
     """One client's stream. Whole events are written at once, so pings fit between any two."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
+    def __init__(self, request: web.Request, response: web.StreamResponse, voice: Voice) -> None:
         self._request = request
         self._response = response
+        self._voice = voice
         self._loop = asyncio.get_running_loop()
         self._written_at = self._loop.time()
 
     async def begin(self, opening: bytes) -> None:
         async with patience(self._request):
             await self._response.prepare(self._request)
-        await self.write(opening)
+        await self._write(opening)
 
-    async def write(self, events: bytes) -> None:
+    async def say(self, event: Event) -> None:
+        if said := self._voice.event(event):
+            await self._write(said)
+
+    async def _write(self, events: bytes) -> None:
         self._written_at = self._loop.time()
         async with patience(self._request):
             await self._response.write(events)
@@ -110,7 +115,7 @@ class _Stream:
             while True:
                 silent = self._loop.time() - self._written_at
                 if silent >= longest:
-                    await self.write(_render(_PING))
+                    await self._write(self._voice.ping)
                 await asyncio.sleep(self._written_at + longest - self._loop.time())
 
     async def finish(self) -> None:
@@ -119,9 +124,5 @@ class _Stream:
     async def fail(self, error: TurnFailedError) -> None:
         self._request.app[PARTS].metrics.stream_cut(error.verdict.kind.value)
         self._response[VERDICT] = error.verdict.kind
-        last_words = _render(Event("error", error_event(error)))
+        last_words = self._voice.error(error)
         await deliver_and_cut(self._request, self._response, last_words)
-
-
-def _render(event: Event) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)

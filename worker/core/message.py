@@ -15,7 +15,9 @@ _TEXT_OF_DELTA = {
 }
 
 
-class _Event(msgspec.Struct):
+class MessageEvent(msgspec.Struct):
+    """One event, of any type; what it has not is empty."""
+
     type: str
     index: int = 0
     message: Block = {}
@@ -24,7 +26,12 @@ class _Event(msgspec.Struct):
     usage: Block = {}
 
 
-_decoder = msgspec.json.Decoder(_Event)
+_decoder = msgspec.json.Decoder(MessageEvent)
+
+
+def decode_event(payload: bytes) -> MessageEvent:
+    """Read the JSON of an event."""
+    return _decoder.decode(payload)
 
 
 class MessageBuilder:
@@ -38,7 +45,7 @@ class MessageBuilder:
 
     def add(self, payload: bytes) -> None:
         """Take the JSON of one event."""
-        event = _decoder.decode(payload)
+        event = decode_event(payload)
         match event.type:
             case "message_start":
                 self._message = event.message

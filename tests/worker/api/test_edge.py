@@ -92,7 +92,7 @@ async def test_what_is_not_there_is_said_in_the_envelope(worker, method, path, s
     assert ("allow" in answer.headers) is (status == 405)
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/responses/r1"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions/c1", "/v1/responses", "/v1/responses/r1"])
 async def test_openai_paths_are_refused_in_their_own_dialect(worker, path):
     async with worker.post(path=path) as answer:
         body = await answer.json()

@@ -1,14 +1,9 @@
-"""Whole messages and token counts, and the slots that turns hold."""
-
-import asyncio
+"""Whole messages and token counts."""
 
 import pytest
 
-from tests.worker.rig import ASK, BLOCK, HELLO, START
 from worker.core.verdict import Kind, Scope, Verdict
 from worker.engines.base import TokenCount, TurnFailedError
-
-STREAM = ASK | {"stream": True}
 
 
 async def test_a_message_is_what_the_engine_made(worker, engine):
@@ -97,39 +92,6 @@ async def test_a_bug_in_an_engine_is_a_500_that_may_have_begun(worker, engine, c
         assert "prompt words" not in await answer.text()
 
     assert "prompt words" not in "".join(capsys.readouterr())
-
-
-async def test_no_more_turns_than_slots(worker, engine):
-    engine.script = (START, BLOCK, gate := asyncio.Event(), *HELLO[2:])
-    async with worker.post(STREAM) as first, worker.post(STREAM) as second:
-        async with worker.post(STREAM) as third:
-            verdict = {k: v for k, v in third.headers.items() if k.startswith("x-headgate-")}
-        gate.set()
-        await first.read()
-        await second.read()
-    async with worker.post(STREAM) as fourth:
-        await fourth.read()
-
-    assert (first.status, second.status, third.status, fourth.status) == (200, 200, 503, 200)
-    assert verdict == {
-        "x-headgate-verdict": "worker_error",
-        "x-headgate-scope": "request",
-        "x-headgate-started": "0",
-    }
-
-
-async def test_a_closed_gate_lets_live_turns_finish_and_no_new_one_in(worker, engine):
-    engine.script = (START, BLOCK, gate := asyncio.Event(), *HELLO[2:])
-    async with worker.post(STREAM) as live:
-        worker.parts.gate.close()
-        async with worker.post(STREAM) as late:
-            assert late.status == 503
-            assert late.headers["x-headgate-started"] == "0"
-        assert not worker.parts.gate._idle.is_set()
-        gate.set()
-        assert (await live.read()).endswith(b'{"type":"message_stop"}\n\n')
-
-    await worker.parts.gate.idle()
 
 
 @pytest.mark.parametrize(("estimated", "header"), [(True, "1"), (False, None)])

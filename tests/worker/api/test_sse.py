@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.worker.rig import ASK, BLOCK, END, HELLO, START, STOP, serving, text
+from tests.worker.rig import ASK, BLOCK, END, HELLO, START, STOP, serving, text, until_cut
 from worker.core.verdict import Kind, Scope, Verdict
 from worker.engines.base import TurnFailedError
 
@@ -15,17 +15,6 @@ OVERLOADED = TurnFailedError(Verdict(Kind.OVERLOADED), 529, "overloaded_error", 
 
 def rendered(events) -> bytes:
     return b"".join(b"event: %b\ndata: %b\n\n" % (e.name.encode(), e.data) for e in events)
-
-
-async def until_cut(answer) -> tuple[bytes, bool]:
-    """All that came, and whether the body ended as a body should."""
-    received = b""
-    try:
-        async for chunk in answer.content.iter_any():
-            received += chunk
-    except aiohttp.ClientPayloadError:
-        return received, False
-    return received, True
 
 
 async def test_a_stream_is_the_engines_events_and_nothing_else(worker):

@@ -12,30 +12,17 @@ from aiohttp import web
 
 from simulator.plans import Plan, Style
 from tests.simulator_rig import Simulator
-from tests.worker.rig import ASK, Served, serving
+from tests.worker.rig import ASK, Served, serving, worker_of
 from worker.config import ApiSettings
 from worker.core.verdict import Kind, Scope
 from worker.engines.api import ApiEngine
 
 MODEL = "claude-sonnet-5-5"
-FAST = {"connect": 1, "first_byte": 0.5, "stream_idle": 0.5}
 
 
 def asking(prompt: str = "hello", *, stream: bool, **fields: object) -> dict[str, object]:
     words = [{"role": "user", "content": prompt}]
     return ASK | {"model": MODEL, "messages": words, "stream": stream} | fields
-
-
-@asynccontextmanager
-async def worker_of(url: str, key: str = "sim-alice", **api) -> AsyncIterator[Served]:
-    settings = ApiSettings(url=url, key=key, timeouts=FAST, **api)
-    engine = ApiEngine(settings)
-    await engine.start()
-    try:
-        async with serving(engine) as served:
-            yield served
-    finally:
-        await engine.stop()
 
 
 @pytest.fixture

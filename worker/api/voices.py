@@ -1,0 +1,60 @@
+"""How an engine's answers sound in a dialect."""
+
+from typing import Final, Protocol
+
+from worker.api.answers import chat_error, error_event
+from worker.core.chat_answer import completion
+from worker.core.chat_stream import ChatStream
+from worker.engines.base import Event
+from worker.errors import WorkerError
+
+
+class Voice(Protocol):
+    """Says one answer, whole or as a stream; the bytes of a stream are whole events."""
+
+    @property
+    def ping(self) -> bytes:
+        """What breaks a silence between two events."""
+
+    def whole(self, message: bytes) -> bytes:
+        """The JSON answer that says what this message says."""
+
+    def event(self, event: Event) -> bytes:
+        """What an event of the turn is to the client; empty if it is nothing."""
+
+    def error(self, error: WorkerError) -> bytes:
+        """The last words of a stream that failed."""
+
+
+class MessagesVoice:
+    """The Messages API's own: everything as the engine gives it."""
+
+    ping: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+    def whole(self, message: bytes) -> bytes:
+        return message
+
+    def event(self, event: Event) -> bytes:
+        return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+
+    def error(self, error: WorkerError) -> bytes:
+        return self.event(Event("error", error_event(error)))
+
+
+class ChatVoice:
+    """That of chat completions; `created` is in epoch seconds."""
+
+    ping: Final = b": ping\n\n"
+
+    def __init__(self, created: int, *, own_usage: bool) -> None:
+        self._created = created
+        self._stream = ChatStream(created, own_usage=own_usage)
+
+    def whole(self, message: bytes) -> bytes:
+        return completion(message, self._created)
+
+    def event(self, event: Event) -> bytes:
+        return b"".join(b"data: %b\n\n" % chunk for chunk in self._stream.feed(event.data))
+
+    def error(self, error: WorkerError) -> bytes:
+        return b"data: %b\n\n" % chat_error(error)

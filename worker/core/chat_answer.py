@@ -1,0 +1,96 @@
+"""A whole message as a chat completion, and what it shares with the chunks of a stream."""
+
+from typing import Final
+
+import msgspec
+
+from worker.core.message import Block
+
+_REASONS: Final = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+class _Said(msgspec.Struct):
+    id: str = ""
+    model: str = ""
+    content: list[Block] = []
+    stop_reason: str | None = None
+    usage: Block = {}
+
+
+_decoder = msgspec.json.Decoder(_Said)
+
+
+def completion(message: bytes, created: int) -> bytes:
+    """The `chat.completion` that says what the message says; `created` is in epoch seconds."""
+    said = _decoder.decode(message)
+    told = {
+        "id": said.id,
+        "object": "chat.completion",
+        "created": created,
+        "model": said.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": _message(said.content),
+                "logprobs": None,
+                "finish_reason": finish_reason(said.stop_reason),
+            }
+        ],
+        "usage": usage(said.usage),
+    }
+    return msgspec.json.encode(told)
+
+
+def finish_reason(stop_reason: object) -> str:
+    """Why an answer ended, in the words of this dialect."""
+    return _REASONS.get(str(stop_reason), "stop")
+
+
+def usage(counted: Block) -> Block:
+    """The tokens; those of the input are all in one, whatever part a cache had in them."""
+    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    fresh, cached, written = (_count(counted, name) for name in names)
+    made = _count(counted, "output_tokens")
+    given = fresh + cached + written
+    return {
+        "prompt_tokens": given,
+        "completion_tokens": made,
+        "total_tokens": given + made,
+        "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+    }
+
+
+def tool_call(block: Block, arguments: str) -> Block:
+    """A `tool_use` block as a call of a function."""
+    function = {"name": block.get("name"), "arguments": arguments}
+    return {"id": block.get("id"), "type": "function", "function": function}
+
+
+def _message(content: list[Block]) -> Block:
+    texts = [block.get("text") for block in content if block.get("type") == "text"]
+    thoughts = [block.get("thinking") for block in content if block.get("type") == "thinking"]
+    calls = [
+        tool_call(block, msgspec.json.encode(block.get("input")).decode())
+        for block in content
+        if block.get("type") == "tool_use"
+    ]
+    said: Block = {"role": "assistant", "content": _joined(texts), "refusal": None}
+    if thoughts:
+        said["reasoning_content"] = _joined(thoughts)
+    if calls:
+        said["tool_calls"] = calls
+    return said
+
+
+def _joined(texts: list[object]) -> str | None:
+    return "".join(map(str, texts)) if texts else None
+
+
+def _count(counted: Block, name: str) -> int:
+    count = counted.get(name)
+    return count if isinstance(count, int) else 0
