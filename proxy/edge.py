@@ -6,9 +6,9 @@ import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import structlog
 
 from proxy.access_log import AccessLine, AccessLog
@@ -34,8 +34,7 @@ KINDS: Final = {404: "not_found_error", 408: "timeout_error", 413: "request_too_
 """Error types of refusals that http1 makes by itself; the others are invalid requests."""
 
 
-@dataclass(slots=True)
-class Trip:
+class Trip(msgspec.Struct):
     """What is learned of one request on its way: its access line and metrics in the making.
 
     `first_byte` is in seconds after the request's own first byte.
@@ -48,10 +47,10 @@ class Trip:
     account: str = "-"
     stream: bool = False
     body_bytes: int = 0
-    verdicts: list[str] = field(default_factory=list)
+    verdicts: list[str] = []
     outcome: str = "ok"
     first_byte: float | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
 
 
 class Edge:

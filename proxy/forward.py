@@ -105,7 +105,7 @@ class Forwarder:
 
     def _observe(self, answer: Answer, lease: Lease) -> None:
         """Take in what an answer tells of its account's windows; most tell nothing."""
-        if not any(b"-ratelimit-" in name for name, _ in answer.head.headers):
+        if b"-ratelimit-" not in b"\n".join([name for name, _ in answer.head.headers]):
             return
         lease.windows = windows(_texts(answer.head.headers), self.clock())
         if any(window.odd for window in lease.windows):

@@ -1,7 +1,8 @@
 """Reads a client's request: its body, what in it decides the way, and what the client wishes."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from proxy.config import Client, Priority
 from proxy.core.models import model_family
@@ -16,8 +17,7 @@ SMALL_CONTEXT: Final = 16_384
 """A body of fewer bytes has little in its account's cache: it need not wait for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True):
     """A request that has come in whole. `call` is what it asks of the pool."""
 
     exchange: Exchange

@@ -1,8 +1,7 @@
 """The clients' own limits, kept while their requests run."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from proxy.config import Client
 from proxy.core.quota import ClientUse, Limit, Refused
@@ -19,22 +18,33 @@ class Quotas:
         self._clock = clock
         self._uses: defaultdict[str, ClientUse] = defaultdict(ClientUse)
 
-    @contextmanager
-    def hold(self, client: Client, model: str | None) -> Iterator[None]:
-        """Count a request while it runs, or raise the limit that forbids it."""
+    def hold(self, client: Client, model: str | None) -> "Hold":
+        """Count a request while it runs, in a `with` statement, or raise what forbids it."""
         use, now = self._uses[client.name], self._clock()
         refused = use.check(client.limits, model, now)
         if refused is not None:
             raise _error(refused)
         use.commit(client.limits, now)
-        try:
-            yield
-        finally:
-            use.release()
+        return Hold(use)
 
     def spend(self, client: str, tokens: int) -> None:
         """Count an answer's tokens against the client's day (UTC)."""
         self._uses[client].spend(tokens, self._clock())
+
+
+class Hold:
+    """A request that has been counted; its end gives it back."""
+
+    __slots__ = ("_use",)
+
+    def __init__(self, use: ClientUse) -> None:
+        self._use = use
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._use.release()
 
 
 def _error(refused: Refused) -> ProxyError:

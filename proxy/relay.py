@@ -54,7 +54,7 @@ async def relay(exchange: Exchange, answer: Answer, manner: Manner) -> Ending:
 
     Raises what broke a short answer off: nothing has reached the client then.
     """
-    kind = dict(answer.head.headers).get(b"content-type", b"")
+    kind = answer.head.get(b"content-type") or b""
     if kind.startswith(b"text/event-stream"):
         return await StreamRelay(exchange, answer, StreamScanner(manner.dialect), manner).run()
     gatherer = Gatherer()

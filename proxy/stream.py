@@ -6,8 +6,9 @@ then nothing has reached the client and another try is possible.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from proxy.core.dialect import PING, Dialect, sse_error
 from proxy.core.headers import to_client
@@ -21,8 +22,7 @@ HELD: Final = 65_536
 """The most that a closed gate holds back, in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True):
     """How to carry an answer: with which headers of ours, in which dialect.
 
     `opened` is called as the answer begins to reach the client, `used` once with the tokens that
@@ -39,8 +39,7 @@ class Manner:
     ping: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How an answer ended. `failure` is the upstream's own error, `error` what we found wrong.
 
     Where the exchange has not started, nothing has reached the client; `content` says that the

@@ -8,8 +8,9 @@ clients that share an account could be given each other's answers) and the clien
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -40,8 +41,7 @@ TO_CLIENT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """What the proxy itself tells an upstream.
 
     `account` are the account's own headers (its credential among them). A `plain` upstream is no
@@ -57,7 +57,7 @@ class Stamp:
 
 def to_worker(headers: Headers, stamp: Stamp) -> list[tuple[bytes, bytes]]:
     """The headers for an upstream. What an account's configuration sets replaces the client's."""
-    barred = connection_options(headers).union(name for name, _ in stamp.account)
+    barred = connection_options(headers) | {name for name, _ in stamp.account}
     passed = [
         header
         for header in headers
@@ -81,10 +81,14 @@ def to_client(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 def connection_options(headers: Headers) -> frozenset[bytes]:
     """The names that `Connection` gives, in lower case: they end at this hop."""
-    values = [value for name, value in headers if name == b"connection"]
-    if not values:
-        return NONE
-    return frozenset(option.strip().lower() for option in b",".join(values).split(b","))
+    options = NONE
+    for name, value in headers:
+        if name == b"connection" and value not in HARMLESS:
+            options |= {option.strip().lower() for option in value.split(b",")}
+    return options
 
 
 NONE: Final[frozenset[bytes]] = frozenset()
+
+HARMLESS: Final = frozenset({b"keep-alive", b"close"})
+"""What nearly every `Connection` says: no header of that name would pass anyway."""

@@ -140,14 +140,14 @@ class ChunkedDecoder:
 def decoder_for(framing: Framing, length: int | None) -> Decoder:
     """The decoder that finds the end of a body framed so."""
     match framing:
-        case Framing.CHUNKED:
-            return ChunkedDecoder()
-        case Framing.CLOSE:
-            return CloseDecoder()
         case Framing.LENGTH:
             return LengthDecoder(length or 0)
         case Framing.NONE:
             return LengthDecoder(0)
+        case Framing.CHUNKED:
+            return ChunkedDecoder()
+        case Framing.CLOSE:
+            return CloseDecoder()
 
 
 def chunk(payload: bytes) -> bytes:

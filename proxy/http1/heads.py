@@ -1,7 +1,6 @@
 """Heads, read: what llhttp lets pass is judged here (RFC 9110 and 9112)."""
 
 import re
-from http import HTTPStatus
 from typing import Final
 
 import httptools
@@ -17,6 +16,9 @@ _ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::[0-9]{0,5})?"
 )
+
+FINAL: Final = 200
+"""Answers with a lower status are interim ones."""
 
 _PLAIN: Final = frozenset({b"identity"})
 _EXPECTED: Final = frozenset({b"100-continue"})
@@ -64,7 +66,7 @@ def parse_response_head(raw: bytes, method: str) -> ResponseHead:
     fields = Fields()
     headers = fields.read(httptools.HttpResponseParser(fields), raw)
     framing, length = _response_framing(fields, old=old)
-    if bodyless(method, status) or status < HTTPStatus.OK:
+    if bodyless(method, status) or status < FINAL:
         framing = Framing.NONE
     options = fields.options(b"connection")
     keep_alive = b"keep-alive" in options if old else b"close" not in options

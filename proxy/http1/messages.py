@@ -1,9 +1,10 @@
 """The values of HTTP/1.1 framing: heads, what bounds a body, and why a message is refused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Names in lower case, values stripped, in the order they came."""
@@ -43,8 +44,7 @@ class Framing(Enum):
     CLOSE = auto()
 
 
-@dataclass(slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct):
     """A request's head that has passed every check. HTTP/1.`minor`.
 
     `target` is as sent, save that an absolute form has lost its scheme and authority (they agree
@@ -61,18 +61,21 @@ class RequestHead:
     length: int | None
     keep_alive: bool
     expect_continue: bool
+    _first: dict[bytes, bytes] = {}
+
+    def __post_init__(self) -> None:
+        self._first = dict(reversed(self.headers))
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of a header, named in lower case."""
-        return next((value for known, value in self.headers if known == name), None)
+        return self._first.get(name)
 
     def get_all(self, name: bytes) -> list[bytes]:
         """Every value of a header, in order."""
         return [value for known, value in self.headers if known == name]
 
 
-@dataclass(slots=True)
-class ResponseHead:
+class ResponseHead(msgspec.Struct):
     """An answer up to its body. `length` is set for LENGTH framing, and for HEAD where given."""
 
     status: int
@@ -81,10 +84,14 @@ class ResponseHead:
     framing: Framing
     length: int | None
     keep_alive: bool
+    _first: dict[bytes, bytes] = {}
+
+    def __post_init__(self) -> None:
+        self._first = dict(reversed(self.headers))
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of a header, named in lower case."""
-        return next((value for known, value in self.headers if known == name), None)
+        return self._first.get(name)
 
 
 def bodyless(method: str, status: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 from proxy.http1.messages import HOP_BY_HOP, Framing, Headers
 
 _OURS: Final = HOP_BY_HOP | {b"content-length"}
+_NO_CONTENT: Final = 204
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode())
     for status in HTTPStatus
@@ -26,7 +27,7 @@ def render_response(
     ours = []
     if framing is Framing.CHUNKED:
         ours.append(b"transfer-encoding: chunked")
-    elif length is not None and status != HTTPStatus.NO_CONTENT:
+    elif length is not None and status != _NO_CONTENT:
         ours.append(b"content-length: %d" % length)
     if close:
         ours.append(b"connection: close")
@@ -34,7 +35,7 @@ def render_response(
 
 
 def _render(line: bytes, headers: Headers, *ours: bytes) -> bytes:
-    lines = [line, *[b"%b: %b" % field for field in headers if field[0] not in _OURS], *ours]
+    lines = [line, *[b": ".join(field) for field in headers if field[0] not in _OURS], *ours]
     head = b"\r\n".join(lines)
     ends = len(lines) - 1
     if head.count(b"\n") != ends or head.count(b"\r") != ends:

@@ -2,11 +2,12 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
+
+import msgspec
 
 from proxy.errors import UnreachableError
 from proxy.http1.answer import Answer, Sink
@@ -17,8 +18,7 @@ from proxy.http1.worker_connection import WorkerConnection
 __all__ = ["Answer", "Origin", "Sink", "UpstreamTimeouts", "Upstreams"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a worker listens. `prefix` is the path that its targets go behind, without a slash."""
 
     host: str

@@ -9,7 +9,7 @@ from proxy.errors import ProxyError, StageTimeoutError, WorkerBrokeError
 from proxy.http1.answer import Answer
 from proxy.http1.deadlines import NEVER, Outflow
 from proxy.http1.exchange import JOIN_BELOW
-from proxy.http1.heads import parse_response_head
+from proxy.http1.heads import FINAL, parse_response_head
 from proxy.http1.messages import FramingError
 from proxy.http1.settings import UpstreamTimeouts
 
@@ -139,7 +139,7 @@ class WorkerConnection(asyncio.Protocol):
 
     def _read_head(self, raw: bytes) -> None:
         head = parse_response_head(raw, self._method)
-        if head.status < HTTPStatus.OK:
+        if head.status < FINAL:
             self._interim += 1
             if head.status == HTTPStatus.SWITCHING_PROTOCOLS or self._interim > MOST_INTERIM:
                 raise FramingError(502, "An interim answer was not asked for.")
