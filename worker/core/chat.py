@@ -55,6 +55,7 @@ def to_messages(chat: ChatRequest) -> Block:
         "tools": [_tool(tool) for tool in chat.tools or ()] or None,
         "tool_choice": _choice(chat) if chat.tools else None,
         "output_config": _output(chat.response_format),
+        "thinking": chat.thinking,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -1,5 +1,7 @@
 """A chat completions request as far as it is read. What is not named here is ignored."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from worker.errors import BadRequestError
@@ -30,7 +32,8 @@ class FilePart(msgspec.Struct, tag="file"):
 
 
 Part = TextPart | RefusalPart | ImagePart | FilePart
-Content = str | list[Part] | None
+Content = str | Sequence[Part] | None
+Text = str | Sequence[TextPart] | None
 
 
 class CalledFunction(msgspec.Struct):
@@ -44,11 +47,11 @@ class ToolCall(msgspec.Struct):
 
 
 class SystemMessage(msgspec.Struct, tag_field="role", tag="system"):
-    content: Content = None
+    content: Text = None
 
 
 class DeveloperMessage(msgspec.Struct, tag_field="role", tag="developer"):
-    content: Content = None
+    content: Text = None
 
 
 class UserMessage(msgspec.Struct, tag_field="role", tag="user"):
@@ -93,7 +96,10 @@ class StreamOptions(msgspec.Struct):
 
 
 class ChatRequest(msgspec.Struct):
-    """The request; `None` is what the SDKs send for what is not set."""
+    """The request; `None` is what the SDKs send for what is not set.
+
+    `thinking` is the Messages API's own: there is no other way to ask for reasoning.
+    """
 
     model: str
     messages: list[Message]
@@ -108,6 +114,7 @@ class ChatRequest(msgspec.Struct):
     tool_choice: str | Tool | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
+    thinking: dict[str, object] | None = None
     n: int | None = None
     logprobs: bool | None = None
     functions: list[object] | None = None

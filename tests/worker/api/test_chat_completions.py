@@ -220,6 +220,17 @@ async def test_the_sdk_runs_a_tool_over_a_stream(sdk):
     assert final.choices[0].message.content == "I saw it"
 
 
+async def test_the_sdk_gets_reasoning_where_it_asks_for_thinking(sdk):
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    ask = {"model": MODEL, "messages": question("say: a heron"), "extra_body": thinking}
+    whole = (await sdk.create(**ask)).choices[0].message
+    async with sdk.stream(**ask) as stream:
+        streamed = (await stream.get_final_completion()).choices[0].message
+
+    assert whole.content == streamed.content == "a heron"
+    assert whole.reasoning_content == streamed.reasoning_content != ""
+
+
 async def test_the_sdk_sees_a_cut_answer_as_one(sdk):
     answer = await sdk.create(model=MODEL, messages=question("say: a b c d e f"), max_tokens=2)
 

@@ -66,6 +66,7 @@ def test_the_least_request():
         ({"stop": "x"}, {"stop_sequences": ["x"]}),
         ({"stop": ["x", "y"]}, {"stop_sequences": ["x", "y"]}),
         ({"stream": True}, {"stream": True}),
+        ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}}),
         ({"tools": [SEE]}, {"tools": [SEEN]}),
         ({"tools": [SEE], "tool_choice": "auto"}, {"tool_choice": {"type": "auto"}}),
         ({"tools": [SEE], "tool_choice": "required"}, {"tool_choice": {"type": "any"}}),

@@ -36,6 +36,7 @@ def test_usage_is_wanted_where_the_client_says_so(options, wanted):
         ({"messages": [{"role": "king", "content": "hi"}]}, "$.messages[0].role"),
         ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "content[0].type"),
         ({"messages": [{"role": "tool", "content": "4"}]}, "tool_call_id"),
+        ({"messages": [{"role": "system", "content": [{"type": "file"}]}]}, "content[0].type"),
         ({"n": "two"}, "$.n"),
         ({"stream": "yes"}, "$.stream"),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "$.tools[0].type"),
