@@ -163,6 +163,38 @@ async def gathered(stream, chunks, on_first):
         chunks.append(chunk)
 
 
+async def test_a_schema_a_choice_and_the_sampling_reach_the_provider(chat, fleet):
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    await chat.create(
+        model=MODEL,
+        messages=[question("hi")],
+        tools=[SEE],
+        tool_choice="required",
+        parallel_tool_calls=False,
+        temperature=0.5,
+        stop=["zzz"],
+        extra_body={"thinking": {"type": "disabled"}},
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "nothing", "strict": True, "schema": schema},
+        },
+    )
+    received = json.loads(fleet.simulator.calls[0].body)
+
+    assert received["output_config"]["format"] == {"type": "json_schema", "schema": schema}
+    assert received["tool_choice"] == {"type": "any", "disable_parallel_tool_use": True}
+    assert (received["temperature"], received["stop_sequences"]) == (0.5, ["zzz"])
+
+
+async def test_thinking_is_told_as_reasoning(chat):
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    ask = {"model": MODEL, "messages": [question("say: a heron")], "extra_body": thinking}
+    answer = (await streaming(chat, ask)).choices[0].message
+
+    assert answer.content == "a heron"
+    assert answer.reasoning_content
+
+
 async def test_what_cannot_be_honoured_is_refused(chat, fleet):
     with pytest.raises(openai.BadRequestError, match="json_object"):
         await chat.create(
