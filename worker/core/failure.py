@@ -1,7 +1,7 @@
 """How a turn failed: from the CLI's own fields to a verdict. Its prose is never evidence."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
@@ -63,6 +63,12 @@ class Failure:
 def broken(message: str, *, started: bool) -> Failure:
     """The CLI or its stream broke."""
     return _failure(Verdict(Kind.WORKER_ERROR, started=started), None, message)
+
+
+def untaken(tools: Collection[str]) -> Failure:
+    """The CLI leaves tools of the client's out: an answer that does without them is wrong."""
+    told = f"tools: the CLI does not take {', '.join(tools)}"
+    return _failure(Verdict(Kind.CLIENT_ERROR), HTTPStatus.BAD_REQUEST, told)
 
 
 def timed_out(stage: str, *, started: bool) -> Failure:

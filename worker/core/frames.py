@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.core.failure import Failure, broken, failure_of_result, failure_of_retry
+from worker.core.failure import Failure, broken, failure_of_result, failure_of_retry, untaken
 from worker.core.message import Block, MessageBuilder
 from worker.core.records import Assistant, LimitInfo, RateLimit, Record, Result, StreamEvent, System
 from worker.core.state import Window
@@ -85,6 +85,8 @@ class Answer:
                 self._error = error
             case RateLimit():
                 self.limit = record.rate_limit_info
+            case System(subtype="init") if missing := self.tools.missing(record.tools):
+                self._fail(untaken(missing))
             case System(subtype="api_retry") if record.attempt and not self._stop:
                 self._fail(failure_of_retry(record, begun=self.begun, now=now))
             case Result():

@@ -1,6 +1,6 @@
 """The records that the CLI writes to stdout, one JSON object a line, as far as we read them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -55,9 +55,13 @@ class Result(msgspec.Struct, tag="result"):
 
 
 class System(msgspec.Struct, tag="system"):
-    """Notices. `api_retry` says that the provider refused and when the CLI would try again."""
+    """Notices. `api_retry` says that the provider refused and when the CLI would try again.
+
+    `init` names the tools of the turn to come, by the CLI's names.
+    """
 
     subtype: str = ""
+    tools: Sequence[str] = ()
     attempt: int = 0
     error_status: int | None = None
     retry_delay_ms: float = 0.0

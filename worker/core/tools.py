@@ -5,7 +5,7 @@ not take is refused here.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 SERVER: Final = "c"
@@ -28,6 +28,10 @@ class Toolbox:
         """The name the client gave, or None for a tool that it did not offer."""
         name = cli_name.removeprefix(_PREFIX)
         return name if name in self._names and name != cli_name else None
+
+    def missing(self, offered: Collection[str]) -> list[str]:
+        """The tools, by the client's names, that are not among those the CLI offers."""
+        return sorted(name for name in self._names if cli_name(name) not in offered)
 
     def listing(self) -> list[dict[str, object]]:
         """The definitions as the tool server tells them."""

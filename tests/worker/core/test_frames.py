@@ -78,6 +78,25 @@ def test_tools_come_under_the_clients_names():
     assert [block["input"] for block in answer.content] == [{"at": "a"}, {"at": "b"}]
 
 
+@pytest.mark.parametrize("offered", [["mcp__c__look"], ["Bash", "mcp__c__look"]])
+def test_a_turn_in_which_the_cli_offers_every_tool_goes_on(offered):
+    answer = Answer(LOOK)
+    play(answer, json.dumps({"type": "system", "subtype": "init", "tools": offered}).encode())
+
+    assert not answer.done
+
+
+@pytest.mark.parametrize("offered", [[], ["look"], ["mcp__c__touch"]])
+def test_a_turn_in_which_the_cli_leaves_a_tool_out_is_ended_before_it_misleads(offered):
+    answer = Answer(LOOK)
+    play(answer, json.dumps({"type": "system", "subtype": "init", "tools": offered}).encode())
+
+    assert (answer.done, answer.reusable) == (True, False)
+    assert answer.failure.verdict == Verdict(Kind.CLIENT_ERROR)
+    assert (answer.failure.status, answer.failure.kind) == (400, "invalid_request_error")
+    assert answer.failure.message == "tools: the CLI does not take look"
+
+
 def test_a_call_of_a_tool_that_nobody_offered_ends_the_turn_at_once():
     answer = Answer(Toolbox())
     shown = play(answer, *recorded("tools"))

@@ -18,7 +18,7 @@ from tests.worker.engines.cli_rig import (
     turn,
     user,
 )
-from worker.core.verdict import Kind, Scope
+from worker.core.verdict import Kind, Scope, Verdict
 from worker.engines.base import TurnFailedError
 from worker.errors import BadRequestError, WorkerError
 
@@ -98,9 +98,14 @@ async def test_every_tool_reaches_the_provider_or_the_request_is_refused(engine,
     await engine.message(turn(user("hello"), tools=[LOOK, {"name": "go", "description": None}]))
     with pytest.raises(BadRequestError, match="input_schema"):
         await engine.message(turn(user("hi"), tools=[LOOK, {"name": "go", "input_schema": {}}]))
+    wrong = {"type": "object", "properties": {"a": {"type": 5}}}
+    with pytest.raises(TurnFailedError, match="does not take go") as refused:
+        await engine.message(turn(user("hi"), tools=[LOOK, {"name": "go", "input_schema": wrong}]))
+    await remaining(1, seconds=2)
 
+    assert (refused.value.status, refused.value.verdict) == (400, Verdict(Kind.CLIENT_ERROR))
     offered = [[tool["name"] for tool in body_of(call)["tools"]] for call in sim.calls]
-    assert offered == [["mcp__c__go", "mcp__c__look"]]
+    assert offered[0] == ["mcp__c__go", "mcp__c__look"]
 
 
 async def test_the_provider_gets_the_system_prompt_the_model_and_the_fields(engine, sim):
