@@ -16,7 +16,8 @@ class RefusedError(Exception):
 class Dialogue:
     """`begun` says whether the provider may have got the question.
 
-    A process says something of its own before it asks the provider.
+    A process says something of its own before it asks the provider. One that refuses to be told
+    what stands before the question may yet ask it.
     """
 
     def __init__(self, process: CliProcess, tools: Toolbox) -> None:
@@ -33,8 +34,10 @@ class Dialogue:
                 await self._process.write(lines.assistant(cli_blocks(said)))
                 continue
             await self._process.write(lines.user(cli_blocks(said), query=False))
-            while not isinstance(await self.hear(), Result):
+            while not isinstance(noted := await self.hear(), Result):
                 pass
+            if noted.is_error:
+                raise RefusedError(noted.result)
 
     async def ask(self, question: Utterance, settings: Mapping[str, object]) -> None:
         """Ask what is to be answered."""
@@ -51,6 +54,7 @@ class Dialogue:
                     await self._process.write(lines.reply(record, self._tools))
                 case ControlResponse():
                     if record.response.subtype == "error":
+                        self.begun = self._asked
                         raise RefusedError(record.response.error)
                 case _:
                     self.begun = self._asked

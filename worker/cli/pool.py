@@ -104,11 +104,14 @@ class ProcessPool:
         resting = self._resting.pop(memory, None)
         if resting and resting.process.alive:
             return Hold(resting.process, fresh=False)
+        if resting:
+            resting.process.end()
         while self._warm:
             process = self._warm.popleft()
             if process.alive:
                 self._nudged.set()
                 return Hold(process, fresh=True)
+            process.end()
         if self._size() >= self._limits.most:
             self._evict()
         return Hold(await self._started(), fresh=True)

@@ -126,7 +126,8 @@ class CliProcess(asyncio.SubprocessProtocol):
     def kill(self) -> None:
         """End it before it can do one thing more."""
         self._usable = False
-        self._signal(signal.SIGKILL)
+        if not self._exited.is_set():
+            self._signal(signal.SIGKILL)
 
     async def gone(self) -> None:
         """Wait until it is no more."""

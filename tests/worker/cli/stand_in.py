@@ -40,6 +40,9 @@ for line in sys.stdin:
 """
 OBEDIENT = TALKER.replace("SUBTYPE", repr("success"))
 STUBBORN = TALKER.replace("SUBTYPE", repr("error"))
+FORGETFUL = OBEDIENT.replace("num_turns=0", "num_turns=0, is_error=True")
+MUTE = "import os, time; os.closerange(1, 256); time.sleep(600)"
+"""Lives on, and has nothing to say any more."""
 
 
 def launch(folder: Path, script: str = OBEDIENT) -> Launch:

@@ -57,8 +57,9 @@ async def test_an_answer_is_given_to_its_end_and_the_process_stays(ask):
         ("hush", OBEDIENT, Verdict(Kind.TIMEOUT, started=True)),
         ("die", OBEDIENT, Verdict(Kind.WORKER_ERROR, started=True)),
         ("babble", OBEDIENT, Verdict(Kind.WORKER_ERROR, started=True)),
+        # It got the question behind what it refused, and may ask the provider for all we know.
+        ("hello", STUBBORN, Verdict(Kind.WORKER_ERROR, started=True)),
         # Nothing was asked of the provider.
-        ("hello", STUBBORN, Verdict(Kind.WORKER_ERROR)),
         ("hello", "raise SystemExit", Verdict(Kind.WORKER_ERROR)),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.worker.cli.stand_in import OBEDIENT, STUBBORN, launch
+from tests.worker.cli.stand_in import FORGETFUL, OBEDIENT, STUBBORN, launch
 from worker.cli.control import Dialogue, RefusedError
 from worker.cli.process import CliProcess
 from worker.core.history import Utterance
@@ -54,8 +54,9 @@ async def test_what_the_process_asks_is_answered_on_the_way(start):
     assert await dialogue.hear(5) == Result(result="look")
 
 
-async def test_a_process_that_refuses_is_not_asked(start):
-    dialogue = await start(STUBBORN, Toolbox())
+@pytest.mark.parametrize("script", [STUBBORN, FORGETFUL])
+async def test_a_process_that_refuses_is_not_asked(start, script):
+    dialogue = await start(script, Toolbox())
 
     with pytest.raises(RefusedError):
         await dialogue.open([], [said("user", "a"), said("assistant", "b")])

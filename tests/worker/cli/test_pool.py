@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.worker.cli.stand_in import launch
+from tests.worker.cli.stand_in import MUTE, launch
 from worker.cli.pool import PoolLimits, ProcessPool
 from worker.errors import UnavailableError
 
@@ -84,6 +84,16 @@ async def test_a_dead_process_is_not_given_to_a_conversation(tmp_path):
         await hold.process.gone()
 
         assert (await told(made, b"one"))[1]
+
+
+async def test_a_process_that_fell_silent_for_good_is_ended_when_its_place_is_asked_for(tmp_path):
+    async with ProcessPool(launch(tmp_path, MUTE), PoolLimits(**(LIMITS | {"warm": 1}))) as made:
+        await until(lambda: made._all and not any(process.alive for process in made._all))
+        mute = set(made._all)
+        async with made.hold(b"") as hold, asyncio.timeout(3):
+            assert hold.process not in mute
+            for process in mute:
+                await process.gone()
 
 
 async def test_a_full_pool_makes_wait_and_then_says_so(tmp_path):
