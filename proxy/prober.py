@@ -172,7 +172,7 @@ class Prober:
         if not probe.ready:
             return
         name = watch.account.name
-        if not watch.up.is_set():
+        if watch.misses or not watch.up.is_set():
             await self._store.wake(name, ANY_MODEL, Reason.FAILING)
         news = not watch.up.is_set() or probe.login != watch.login
         if news and (probe.login is None or probe.login.ok):

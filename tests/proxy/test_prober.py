@@ -245,6 +245,20 @@ async def test_a_worker_that_comes_back_is_given_another_chance_but_not_before_i
         assert {family for family, rest in back.cooldowns.items()} == {OPUS}
 
 
+async def test_a_worker_that_restarts_faster_than_it_is_missed_is_given_another_chance_too():
+    patient = ProbePolicy(interval=0.02, gap=0.005, misses=10**6)
+    async with probed(patient) as (pool, one, _):
+        await pool.store.rest(A, ANY_MODEL, Cooldown(time.time() + HOUR, Reason.FAILING))
+        await asked(one, 3)
+        still = (await pool.status(A)).state
+        one.cut = True
+        await asked(one)
+        one.cut = False
+        await state_becomes(pool, "probation")
+
+        assert still == "failing"
+
+
 async def test_a_worker_that_forgot_its_limit_by_restarting_is_not_woken():
     async with probed() as (pool, one, _):
         one.state["limit"] = {"kind": "quota", "scope": "account", "until": time.time() + HOUR}
