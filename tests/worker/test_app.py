@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -122,6 +122,13 @@ async def test_a_live_stream_finishes_after_sigterm_and_no_other_begins(provider
     assert (code, "Traceback" in errors) == (0, False)
 
 
+async def until_unready(session, worker: Process) -> None:
+    """Wait until it says so, or does not even listen any more."""
+    with suppress(aiohttp.ClientConnectionError):
+        while (await state_of(session, worker))["ready"]:
+            pass
+
+
 async def cut_by_the_end(worker: Process, signals: int) -> tuple[bytes, bool]:
     """What a stream gets when the worker is told so often to stop, and if it ends cleanly."""
     async with (
@@ -131,8 +138,7 @@ async def cut_by_the_end(worker: Process, signals: int) -> tuple[bytes, bool]:
         received = await stream.content.readany()
         for _ in range(signals):
             worker.process.send_signal(signal.SIGTERM)
-            while (await state_of(session, worker))["ready"]:
-                pass
+            await until_unready(session, worker)
         try:
             async for chunk in stream.content.iter_any():
                 received += chunk
