@@ -1,11 +1,12 @@
 """The composition root: builds every part of the proxy, starts it, drains it, stops it."""
 
 import asyncio
+import gc
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import version
 from typing import Self
 
@@ -138,6 +139,23 @@ class App:
             stack.callback(group.create_task(daemon).cancel)
 
 
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Collect garbage seldom, and what has been built by now not at all.
+
+    A request leaves no cycles behind; looking for them after every few cost 11 % of its user time.
+    """
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
 async def run(
     settings: Settings, beside: Callable[[App], Coroutine[None, None, None]] | None = None
 ) -> None:
@@ -155,7 +173,8 @@ async def run(
         async with App(settings) as app, asyncio.TaskGroup() as group:
             log.info("listening", data=str(settings.listen), admin=str(settings.admin.listen))
             aside = [group.create_task(beside(app))] if beside else []
-            first = await stops.get()
+            with seldom_collecting():
+                first = await stops.get()
             log.info("stopping", signal=first.name)
             draining = group.create_task(app.drain(dwell=first is signal.SIGTERM))
             second = group.create_task(stops.get())

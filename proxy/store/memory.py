@@ -1,6 +1,7 @@
 """The store of a single process: exact, because nothing awaits between reading and writing."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -63,7 +64,7 @@ class MemoryStore:
         self._policy = policy or StorePolicy()
         self._clock = clock
         self._listener: Listener = _Nobody()
-        self.gates: dict[AccountName, Gate] = {}
+        self.gates: defaultdict[AccountName, Gate] = defaultdict(Gate)
         self.affinity = Affinity(self._policy.affinity_ttl, self._policy.affinity_limit)
 
     def watch(self, listener: Listener) -> None:
@@ -75,7 +76,7 @@ class MemoryStore:
     async def claim(self, wish: Wish) -> Slot | Refusal:
         now = self._clock()
         for candidate in wish.candidates:
-            gate = self._gate(candidate.name)
+            gate = self.gates[candidate.name]
             gate.concurrency = candidate.concurrency
             if (held := gate.held.get(wish.id)) is not None:
                 return held.slot
@@ -113,28 +114,22 @@ class MemoryStore:
                 held.expires = now + self._policy.lease_ttl
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
-        if self._gate(account).rest(family, cooldown, self._clock()):
+        if self.gates[account].rest(family, cooldown, self._clock()):
             self._listener.account_rested(account, cooldown.reason)
 
     async def wake(
         self, account: AccountName, family: ModelFamily, reason: Reason | None = None
     ) -> None:
-        if self._gate(account).wake(family, reason, self._clock()):
+        if self.gates[account].wake(family, reason, self._clock()):
             self._listener.account_woken(account)
 
     async def snapshot(self) -> Snapshot:
         now = self._clock()
         return Snapshot(now, {name: gate.state(now) for name, gate in self.gates.items()})
 
-    def _gate(self, account: AccountName) -> Gate:
-        gate = self.gates.get(account)
-        if gate is None:
-            gate = self.gates[account] = Gate()
-        return gate
-
     def _held(self, slot: Slot, now: float) -> Held | None:
         """A slot that is still out; one whose lease has run out is as good as given back."""
-        held = self._gate(slot.account).held.get(slot.id)
+        held = self.gates[slot.account].held.get(slot.id)
         return held if held is not None and held.expires > now else None
 
     def _tie(self, wish: Wish, now: float) -> _Tie:
@@ -145,7 +140,7 @@ class MemoryStore:
             return _Tie(Placing.FIRST)
         own = binding.own(wish.family)
         candidate = next((c for c in wish.candidates if c.name == own), None)
-        gate = self._gate(own)
+        gate = self.gates[own]
         rest = gate.resting(wish.family, now)
         if candidate is None or (rest is not None and rest.reason not in SOFT_REASONS):
             return _Tie(Placing.MOVED, own, self._rebinds(wish, binding, now))
@@ -158,7 +153,7 @@ class MemoryStore:
         """What moves: all of the session, or one family where only that is kept off its account."""
         if wish.family in binding.families:
             return wish.family
-        gate = self._gate(binding.account)
+        gate = self.gates[binding.account]
         whole = gate.resting(ANY_MODEL, now)
         if gate.resting(wish.family, now) is None or (whole and whole.reason not in SOFT_REASONS):
             return ANY_MODEL

@@ -1,6 +1,7 @@
 """The whole proxy as a process: it starts, says so, drains, and stops."""
 
 import asyncio
+import gc
 import re
 import signal
 import socket
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from proxy.access_log import AccessLog
-from proxy.app import App
+from proxy.app import App, seldom_collecting
 from proxy.config import load
 from tests.e2e.rig import KEY, Lines, Serving, plain
 from tests.e2e.streaming import events, read
@@ -143,3 +144,13 @@ async def test_a_start_that_fails_leaves_nothing_behind(tmp_path):
             await App(load(file), AccessLog(Lines())).__aenter__()
 
     assert asyncio.all_tasks() == before
+
+
+def test_garbage_is_collected_as_before_once_it_no_longer_serves():
+    before = gc.get_threshold()
+    with seldom_collecting():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count()
+
+    assert gc.get_threshold() == before
+    assert not gc.get_freeze_count()
