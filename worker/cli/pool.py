@@ -102,7 +102,7 @@ class ProcessPool:
 
     async def _claim(self, memory: bytes) -> Hold:
         resting = self._resting.pop(memory, None)
-        if resting and resting.process.alive:
+        if resting and resting.process.alive and resting.process.quiet:
             return Hold(resting.process, fresh=False)
         if resting:
             resting.process.end()

@@ -94,6 +94,11 @@ class CliProcess(asyncio.SubprocessProtocol):
         return self._usable and not self._eof
 
     @property
+    def quiet(self) -> bool:
+        """Whether all that it said was heard: what is left over is no answer to what comes."""
+        return not self._lines and not self._partial
+
+    @property
     def stderr_tail(self) -> str:
         """The last of its complaints; they may quote prompts once it was asked anything."""
         return self._stderr.decode(errors="replace")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.worker.cli.stand_in import MUTE, launch
 from worker.cli.pool import PoolLimits, ProcessPool
+from worker.core import lines
 from worker.errors import UnavailableError
 
 LIMITS = {"warm": 0, "most": 3, "idle_ttl": 60.0, "max_age": 60.0, "patience": 5.0}
@@ -84,6 +85,17 @@ async def test_a_dead_process_is_not_given_to_a_conversation(tmp_path):
         await hold.process.gone()
 
         assert (await told(made, b"one"))[1]
+
+
+async def test_a_process_that_went_on_talking_after_its_turn_gets_no_other(tmp_path):
+    async with pool(tmp_path) as made:
+        async with made.hold(b"") as hold:
+            hold.memory = b"one"
+        await hold.process.write(lines.user([], query=False))
+        await until(lambda: not hold.process.quiet)
+
+        assert (await told(made, b"one"))[1]
+        await hold.process.gone()
 
 
 async def test_a_process_that_fell_silent_for_good_is_ended_when_its_place_is_asked_for(tmp_path):
