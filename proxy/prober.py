@@ -157,7 +157,7 @@ class Prober:
         for family, cooldown in rests.items():
             await self._store.rest(name, family, cooldown)
         for family, cooldown in watch.rests.items():
-            if family not in rests:
+            if family not in rests and cooldown.until > now:
                 await self._store.wake(name, family, cooldown.reason)
         await self._recover(watch, probe)
         self._pool.observe(name, reported_windows(probe, now))

@@ -193,6 +193,17 @@ async def test_a_limit_rests_the_account_and_its_early_end_wakes_it():
         assert pool.events.told == [("rested", A, "quota"), ("woken", A)]
 
 
+async def test_a_limit_that_runs_out_leaves_the_rest_as_it_is_spread():
+    async with probed() as (pool, one, _):
+        reset = time.time() + 0.2
+        await pool.store.rest(A, ANY_MODEL, Cooldown(reset + HOUR, Reason.QUOTA))
+        one.state["limit"] = {"kind": "quota", "scope": "account", "until": reset}
+        await until(lambda: time.time() > reset)
+        await asked(one)
+
+        assert (await pool.status(A)).state == "quota"
+
+
 async def test_a_limit_of_a_model_rests_that_family():
     async with probed() as (pool, one, _):
         models = ["claude-opus-4-1"]
