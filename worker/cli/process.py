@@ -30,8 +30,8 @@ class Launch:
     """How to start a process: it inherits nothing beside what stands here.
 
     `command` alone is what short runs are made of; `arguments` make it one that talks to us.
-    Each gets a temporary folder of its own in `scratch`. In `sessions` the CLI notes those that
-    run, by their pid; one that is killed leaves its note behind.
+    Each gets a folder of its own in `scratch` for what is temporary, its logs too. In `sessions`
+    the CLI notes those that run, by their pid; one that is killed leaves its note behind.
     """
 
     command: tuple[str, ...]
@@ -77,7 +77,7 @@ class CliProcess(asyncio.SubprocessProtocol):
                 lambda: cls(launch, scratch, on_exit),
                 *launch.command,
                 *launch.arguments,
-                env={**launch.environment, "TMPDIR": scratch},
+                env={**launch.environment, "TMPDIR": scratch, "XDG_CACHE_HOME": scratch},
                 cwd=launch.directory,
                 start_new_session=True,
             )

@@ -115,7 +115,7 @@ async def test_it_inherits_nothing_and_has_a_folder_of_its_own_for_a_while(start
     process.end()
     await process.gone()
 
-    assert set(told) - {"LC_CTYPE"} == {"X", "TMPDIR", "GROUP"}
+    assert set(told) - {"LC_CTYPE"} == {"X", "TMPDIR", "XDG_CACHE_HOME", "GROUP"}
     assert told["GROUP"] == "True"
     assert os.listdir(tmp_path / "tmp") == []  # noqa: PTH208
     assert not note.exists()
