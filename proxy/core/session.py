@@ -169,6 +169,5 @@ def _excerpt(text: bytes) -> bytes:
 
 
 def _digest(client: str, source: str, value: bytes) -> str:
-    digest = blake2b(f"{client}\0{source}\0".encode(), digest_size=16)
-    digest.update(value)
-    return digest.hexdigest()
+    named = f"{client}\0{source}\0".encode() + value
+    return blake2b(named, digest_size=16).hexdigest()

@@ -1,15 +1,13 @@
 """Tokens an answer says it used, in one shape for every dialect."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens by what they cost; `input` counts those that no cache had a part in."""
 
     input: int = 0
@@ -60,6 +58,7 @@ class _Body(msgspec.Struct):
 
 
 _body = msgspec.json.Decoder(_Body)
+_NOTHING: Final = Usage()
 
 
 def body_usage(body: bytes) -> Usage:
@@ -67,8 +66,8 @@ def body_usage(body: bytes) -> Usage:
     try:
         tokens = _body.decode(body).usage
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Usage()
-    return tokens.added_to(Usage()) if tokens else Usage()
+        return _NOTHING
+    return tokens.added_to(_NOTHING) if tokens else _NOTHING
 
 
 def _openai(given: int, made: int | None, details: CacheDetails | None) -> Usage:

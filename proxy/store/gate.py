@@ -3,7 +3,7 @@
 Pure: every method takes `now`. The memory store keeps one gate an account.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
@@ -95,7 +95,7 @@ class Gate:
         if held.proved:
             return
         held.proved = True
-        for scope, rest in tuple(self._rests_of(held.slot.family)):
+        for scope, rest in self._rests_of(held.slot.family):
             if rest.until <= held.slot.granted_at:
                 rest.ramp = 2 * max(1, rest.ramp)
                 if rest.ramp >= self.limit:
@@ -155,11 +155,12 @@ class Gate:
             },
         )
 
-    def _rests_of(self, family: ModelFamily) -> Iterator[tuple[ModelFamily, Rest]]:
+    def _rests_of(self, family: ModelFamily) -> Sequence[tuple[ModelFamily, Rest]]:
         """The whole account's rest and the family's, standing or being recovered from."""
-        for scope in dict.fromkeys((ANY_MODEL, family)) if self.rests else ():
-            if (rest := self.rests.get(scope)) is not None:
-                yield scope, rest
+        if not self.rests:
+            return ()
+        scopes = dict.fromkeys((ANY_MODEL, family))
+        return [(scope, self.rests[scope]) for scope in scopes if scope in self.rests]
 
     def _out_since(self, instant: float, scope: ModelFamily) -> int:
         """How many requests in scope are out that were granted since then."""
