@@ -17,7 +17,7 @@ Reader = Callable[[web.Request], Awaitable[tuple[Turn, Voice]]]
 async def serve_turn(request: web.Request, read: Reader) -> web.StreamResponse:
     """Run a turn. Its slot is held from before the body is read until the answer is out."""
     parts = request.app[PARTS]
-    with parts.gate.turn():
+    async with parts.gate.turn():
         turn, voice = await read(request)
         if turn.stream:
             return await stream(request, turn, voice)
