@@ -10,10 +10,11 @@ from contextlib import suppress
 from enum import StrEnum
 from math import inf
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import msgspec
 import structlog
+from msgspec import Meta
 
 from proxy.core.account import AccountName, ModelFamily
 from proxy.core.cooldown import Reason
@@ -40,14 +41,14 @@ class SavedRest(msgspec.Struct, array_like=True):
 
     until: float | None
     reason: Reason
-    ramp: int
+    ramp: Annotated[int, Meta(ge=0)]
 
 
 class SavedGate(msgspec.Struct, omit_defaults=True):
     """What of an account's gate is worth keeping."""
 
-    streak: int = 0
-    learned: int | None = None
+    streak: Annotated[int, Meta(ge=0)] = 0
+    learned: Annotated[int, Meta(ge=1)] | None = None
     rests: dict[ModelFamily, SavedRest] = {}
 
 

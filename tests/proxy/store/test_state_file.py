@@ -102,6 +102,8 @@ async def test_without_a_file_the_store_starts_empty(path, clock):
         b'{"version": 1, "accounts": {',
         b"[]",
         b'{"version": 1, "accounts": {"a": 7}, "sessions": {}}',
+        b'{"version": 1, "accounts": {"a": {"learned": 0}}, "sessions": {}}',
+        b'{"version": 1, "accounts": {"a": {"rests": {"*": [null, "quota", -1]}}}, "sessions": {}}',
         b'{"version": 0, "accounts": {}, "sessions": {}}',
         b'{"version": 99, "accounts": {}, "sessions": {}}',
     ],
