@@ -13,6 +13,7 @@ import structlog
 
 from proxy.access_log import AccessLine, AccessLog
 from proxy.core.dialect import error_body
+from proxy.core.outcome import LONG
 from proxy.core.routes import Route, route_of
 from proxy.core.usage import Usage
 from proxy.errors import NoWorkerError, ProxyError
@@ -21,9 +22,6 @@ from proxy.http1.server import Exchange, Rejection
 from proxy.metrics import Ending, Metrics
 
 log = structlog.get_logger(__name__)
-
-LONG: Final = 60
-"""SDKs sleep through any wait, or hammer: of one longer than this (seconds) they are warned."""
 
 JSON: Final = (b"content-type", b"application/json")
 

@@ -16,7 +16,7 @@ PASSED_ON: Final = {Kind.CLIENT_ERROR: 400, Kind.OVERLOADED: 529, Kind.THROTTLED
 """Verdicts whose own answer is the best one, and its status where it came as a 200."""
 
 LONG: Final = 60
-"""A wait of more seconds than this is not one to sleep through: `x-should-retry: false`."""
+"""SDKs sleep through any wait, or hammer: a longer one (s) comes with `x-should-retry: false`."""
 
 
 @dataclass(frozen=True, slots=True)

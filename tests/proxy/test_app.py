@@ -26,7 +26,7 @@ async def simulator():
 
 async def test_sigterm_turns_unready_finishes_what_runs_and_exits_0(tmp_path, simulator):
     async with Serving(tmp_path, plain("ann", simulator)) as serving:
-        async with serving.post("[[sim:tokens=40 rate=20]]") as answer:
+        async with serving.post("[[sim:tokens=80 rate=20]]") as answer:
             first = await answer.content.readany()
             serving.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(5):
