@@ -13,7 +13,6 @@ import structlog
 
 from proxy.access_log import AccessLine, AccessLog
 from proxy.core.dialect import error_body
-from proxy.core.outcome import LONG
 from proxy.core.routes import Route, route_of
 from proxy.core.usage import Usage
 from proxy.errors import NoWorkerError, ProxyError
@@ -175,12 +174,10 @@ def answer_here(exchange: Exchange, trip: Trip) -> None:
 def _advice(error: ProxyError) -> list[tuple[bytes, bytes]]:
     """What to do next, in headers: when to come again, and whether an SDK should do it itself."""
     advice = [JSON]
-    should_retry = error.should_retry
     if error.retry_after is not None:
         wait = max(0.0, error.retry_after)
-        should_retry = False if wait > LONG else should_retry
         advice.append((b"retry-after", b"%d" % math.ceil(wait)))
         advice.append((b"retry-after-ms", b"%d" % math.ceil(wait * 1000)))
-    if should_retry is not None:
-        advice.append((b"x-should-retry", b"true" if should_retry else b"false"))
+    if error.should_retry is not None:
+        advice.append((b"x-should-retry", b"true" if error.should_retry else b"false"))
     return advice

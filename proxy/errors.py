@@ -3,14 +3,18 @@
 `edge` renders these in the dialect of the endpoint; nobody else writes an error body.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+LONG: Final = 60
+"""SDKs sleep through any wait, or hammer: a longer one (s) comes with `x-should-retry: false`."""
 
 
 class ProxyError(Exception):
     """The root. `status` and `kind` are what the client sees; the message is shown to it too.
 
     `retry_after` (seconds) becomes the header of that name; `should_retry` becomes
-    `x-should-retry` where it is not None; `close` ends the client's connection after the answer.
+    `x-should-retry` where it is not None, and is always False for a long wait; `close` ends the
+    client's connection after the answer.
     """
 
     status: ClassVar[int] = 500
@@ -28,7 +32,8 @@ class ProxyError(Exception):
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after
-        self.should_retry = should_retry
+        long = retry_after is not None and retry_after > LONG
+        self.should_retry = False if long else should_retry
         self.close = close
 
 

@@ -10,7 +10,7 @@ from proxy.core.account import AccountName
 from proxy.core.outcome import Outcome
 from proxy.core.retry import RESTED, Attempts, RetryBudget, Step, pause
 from proxy.core.routes import check_method
-from proxy.edge import Trip, answer_here, ours
+from proxy.edge import JSON, Trip, answer_here, ours
 from proxy.errors import ProxyError
 from proxy.forward import Forwarder
 from proxy.http1.exchange import Exchange
@@ -88,5 +88,5 @@ class Gateway:
         if refusal is None:
             raise outcome.told(self.clock())
         inbound.trip.outcome = outcome.verdict.kind
-        headers = [*ours(inbound.trip.id), (b"content-type", b"application/json")]
+        headers = [*ours(inbound.trip.id), JSON]
         inbound.exchange.respond(refusal.status, headers, refusal.body)

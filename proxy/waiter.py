@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from proxy.core.account import AccountName, ModelFamily
-from proxy.core.outcome import limited
-from proxy.errors import NoWorkerError, ProxyError, QueueFullError
+from proxy.errors import AllLimitedError, NoWorkerError, ProxyError, QueueFullError
 from proxy.store.base import Reach, Refusal, Slot
 
 
@@ -77,7 +76,7 @@ class Waiter:
         if not refusal.full and not refusal.limited:
             return NoWorkerError("No worker is ready.", retry_after=min(5.0, max(1.0, rests)))
         if not refusal.full and now + rests > self.deadline:
-            return limited("All accounts have reached their limits.", rests)
+            return AllLimitedError("All accounts have reached their limits.", retry_after=rests)
         if now >= self.deadline:
             return QueueFullError("All accounts are busy.", retry_after=self.again_in)
         return None

@@ -15,9 +15,6 @@ from proxy.errors import (
 PASSED_ON: Final = {Kind.CLIENT_ERROR: 400, Kind.OVERLOADED: 529, Kind.THROTTLED: 429}
 """Verdicts whose own answer is the best one, and its status where it came as a 200."""
 
-LONG: Final = 60
-"""SDKs sleep through any wait, or hammer: a longer one (s) comes with `x-should-retry: false`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -51,7 +48,8 @@ class Outcome:
         wait = self.wait(now)
         match self.verdict.kind:
             case Kind.QUOTA | Kind.MODEL_LIMIT | Kind.BURST | Kind.THROTTLED:
-                return limited("The account for this request has reached its limit.", wait)
+                message = "The account for this request has reached its limit."
+                return AllLimitedError(message, retry_after=wait)
             case Kind.BILLING | Kind.AUTH:
                 return NoWorkerError("No account can serve this now.", retry_after=5)
             case Kind.TIMEOUT:
@@ -66,9 +64,3 @@ class Outcome:
         if self.verdict.until is not None:
             return max(1.0, self.verdict.until - now)
         return self.verdict.retry_after
-
-
-def limited(message: str, wait: float | None) -> AllLimitedError:
-    """A 429 that is honest about its wait (seconds): a long one is not to be slept through."""
-    long = wait is not None and wait > LONG
-    return AllLimitedError(message, retry_after=wait, should_retry=False if long else None)

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.core.outcome import Outcome, Refusal, limited
+from proxy.core.outcome import Outcome, Refusal
 from proxy.core.verdict import Kind, Verdict
 from proxy.errors import (
     AllLimitedError,
@@ -84,4 +84,4 @@ def test_a_time_out_names_its_stage_and_warns_where_the_turn_may_run(started, ad
 
 @pytest.mark.parametrize(("wait", "advice"), [(60, None), (61, False), (None, None)])
 def test_a_long_limit_is_not_to_be_slept_through(wait, advice):
-    assert limited("rests", wait).should_retry is advice
+    assert AllLimitedError("rests", retry_after=wait).should_retry is advice
