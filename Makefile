@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-COMPAT := $(VENV)/compat/anthropic-0
+COMPAT := $(VENV)/compat
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .PHONY: run test check lint bench setup lock format clean
@@ -31,7 +31,7 @@ format: setup
 
 setup: $(VENV)/.stamp  ## Virtual environment with the console scripts and the test tools.
 
-$(VENV)/.stamp: requirements/dev.lock requirements/anthropic-0.lock pyproject.toml
+$(VENV)/.stamp: $(wildcard requirements/*.lock requirements/node/*) requirements/system pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "headgate needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
@@ -40,13 +40,19 @@ $(VENV)/.stamp: requirements/dev.lock requirements/anthropic-0.lock pyproject.to
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
-	$(BIN)/uv pip install --quiet --require-hashes --target $(COMPAT) -r requirements/anthropic-0.lock
+	for client in anthropic-0 litellm; do $(BIN)/uv pip install --quiet --require-hashes \
+		--target $(COMPAT)/$$client -r requirements/$$client.lock || exit 1; done
+	requirements/system
+	if command -v npm >/dev/null; then mkdir -p $(COMPAT)/node && cp requirements/node/* $(COMPAT)/node/ \
+		&& npm ci --prefix $(COMPAT)/node --no-audit --no-fund --silent; fi
 	@touch $@
 
 lock:  ## Resolve the dependencies again; the lock holds hashes and no addresses.
 	$(BIN)/$(LOCK) pyproject.toml -o requirements/runtime.lock
 	$(BIN)/$(LOCK) pyproject.toml requirements/dev.in -o requirements/dev.lock
-	$(BIN)/$(LOCK) requirements/anthropic-0.in -o requirements/anthropic-0.lock
+	for client in anthropic-0 litellm; do \
+		$(BIN)/$(LOCK) requirements/$$client.in -o requirements/$$client.lock; done
+	cd requirements/node && npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
