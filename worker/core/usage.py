@@ -1,0 +1,32 @@
+"""The tokens of turns, as the provider counted them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens by the names of the Messages API; those read from a cache are not in the input."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in Usage.__slots__))
+
+
+NOTHING: Final = Usage()
+
+
+def usage_of(message: Mapping[str, object]) -> Usage:
+    """What a message says of itself; what it does not say counts as nothing."""
+    told = message.get("usage")
+    counted = told if isinstance(told, Mapping) else {}
+    return Usage(*(_count(counted.get(name)) for name in Usage.__slots__))
+
+
+def _count(told: object) -> int:
+    return told if isinstance(told, int) else 0
