@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -19,6 +20,10 @@ NAMING_HEADERS: Final = frozenset(
 EXCERPT: Final = 8_192
 """Bytes of a long opening's beginning, and of its end, that stand for the whole."""
 
+MARK: Final = 8
+"""Leading hex digits of every session key that name its client."""
+
+ANSWER_ID: Final = re.compile(r"resp_([0-9a-f]{32})[0-9a-f]{16}")
 INSTRUCTING: Final = frozenset({"system", "developer"})
 OLD_USER_ID: Final = re.compile(r"user_[0-9a-f]+_account_[0-9a-f-]*_session_([0-9a-f-]{36})")
 
@@ -37,6 +42,7 @@ class Peek(msgspec.Struct):
     metadata: Metadata | None = None
     session_id: str | None = None
     conversation_id: str | None = None
+    previous_response_id: str | None = None
     prompt_cache_key: str | None = None
     user: str | None = None
     system: msgspec.Raw = msgspec.Raw()
@@ -77,13 +83,27 @@ def peek(body: bytes) -> Peek:
 def session_key(client: str, headers: Mapping[str, str], peek: Peek) -> str | None:
     """Name the session in 32 hex digits, apart from any other client's; None if there is none.
 
-    The client's own id is hashed: it may be personal, and it becomes a key in the store.
+    The client's own id is hashed: it may be personal, and it becomes a key in the store. An answer
+    that the request goes on from wins: only the account that gave it knows what was said.
     """
+    if continued := _continued(client, peek.previous_response_id):
+        return continued
     named = _id(headers, peek)
     if named is not None:
         return _digest(client, "id", _checked(named).encode())
     opening = _opening(peek)
     return None if opening is None else _digest(client, "opening", opening)
+
+
+def is_session_of(client: str, key: str) -> bool:
+    """Whether a key is of the form that this client's sessions have."""
+    return key.startswith(_mark(client))
+
+
+def _continued(client: str, answer: str | None) -> str | None:
+    """The session in which an answer was given, where it is the client's own."""
+    match = ANSWER_ID.fullmatch(answer or "")
+    return match[1] if match and is_session_of(client, match[1]) else None
 
 
 def _id(headers: Mapping[str, str], peek: Peek) -> str | None:
@@ -170,4 +190,9 @@ def _excerpt(text: bytes) -> bytes:
 
 def _digest(client: str, source: str, value: bytes) -> str:
     named = f"{client}\0{source}\0".encode() + value
-    return blake2b(named, digest_size=16).hexdigest()
+    return _mark(client) + blake2b(named, digest_size=12).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _mark(client: str) -> str:
+    return blake2b(client.encode(), digest_size=MARK // 2).hexdigest()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.session import peek, session_key
+from proxy.core.session import is_session_of, peek, session_key
 from proxy.errors import BadRequestError
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -102,6 +102,36 @@ def test_a_key_is_32_hex_digits_and_hides_the_name():
 
     assert len(found) == 32
     assert int(found, 16)
+
+
+def test_a_key_begins_with_its_client():
+    keys = [named("S"), key(asking("hi")), key(asking("ho"))]
+
+    assert len({found[:8] for found in keys}) == 1
+    assert all(is_session_of("alice", found) for found in keys)
+    assert not is_session_of("bob", keys[0])
+
+
+def test_an_answer_that_is_gone_on_from_names_its_session_whatever_else_does():
+    first = key(asking("hi"))
+    again = asking("and then?", previous_response_id=f"resp_{first}{'0' * 16}", user="7")
+
+    assert key(again, {"x-session-id": "5"}) == first
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "resp_68af4030baa48193b0b43b4c2a176a1a0e6967589f080e77",
+        f"resp_{named('S', 'bob')}{'0' * 16}",
+        f"resp_{named('S')}",
+        f"resp_{named('S').upper()}{'0' * 16}",
+        f"x{named('S')}{'0' * 16}",
+    ],
+)
+def test_an_answer_of_nobody_or_somebody_else_names_no_session(answer):
+    assert key(asking("hi", previous_response_id=answer)) == key(asking("hi"))
 
 
 @pytest.mark.parametrize(
