@@ -27,6 +27,9 @@ async def state(request: web.Request) -> web.Response:
         "windows": now.windows,
         "limit": now.limit,
         "slots": now.slots,
+        "features": now.features,
+        "profile": now.profile,
+        "processes": now.processes,
     }
     return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 

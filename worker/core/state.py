@@ -28,10 +28,15 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Whether the login works, and when it runs out (epoch s) where that is known."""
+    """Whether the login works, and when it runs out (epoch s) where that is known.
+
+    `method` is one word for its kind, and `checked_at` (epoch s) when it was last looked at.
+    """
 
     ok: bool
     expires_at: float | None = None
+    method: str | None = None
+    checked_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,29 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
+class Processes:
+    """An engine's processes by what they do now, and what has come of them since the start.
+
+    `memory` is in bytes, None where it cannot be measured; `claim_seconds` is what the last
+    claim of one took.
+    """
+
+    warm: int = 0
+    idle: int = 0
+    busy: int = 0
+    started: int = 0
+    replaced: int = 0
+    reused: int = 0
+    memory: int | None = None
+    claim_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineState:
-    """An engine at one moment. `reason` is one word where `ready` is false."""
+    """An engine at one moment. `reason` is one word where `ready` is false.
+
+    `features` says of everything that may be missing whether it is there.
+    """
 
     ready: bool
     login: Login
@@ -53,3 +79,6 @@ class EngineState:
     windows: tuple[Window, ...] = ()
     limit: Limit | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, bool] = field(default_factory=dict)
+    profile: str | None = None
+    processes: Processes | None = None

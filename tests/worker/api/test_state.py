@@ -1,6 +1,6 @@
 """What a worker tells of itself."""
 
-from worker.core.state import EngineState, Limit, Login, Slots, Window
+from worker.core.state import EngineState, Limit, Login, Processes, Slots, Window
 from worker.core.verdict import Kind, Scope
 
 
@@ -8,11 +8,14 @@ async def test_the_state_is_the_wires(worker, engine):
     engine.state_now = EngineState(
         ready=False,
         reason="auth",
-        login=Login(ok=False, expires_at=1_790_000_000.0),
+        login=Login(ok=False, expires_at=1_790_000_000.0, method="claude.ai"),
         slots=Slots(6, 1),
         windows=(Window("five_hour", 0.42, 1_790_000_000.0),),
         limit=Limit(Kind.MODEL_LIMIT, Scope.MODEL, 1_790_000_000.0, ("claude-opus",)),
         versions={"cli": "2.1.329"},
+        features={"client_tools": True},
+        profile="plain",
+        processes=Processes(warm=2, busy=1),
     )
     async with worker.get("/state") as answer:
         told = await answer.json()
@@ -23,7 +26,12 @@ async def test_the_state_is_the_wires(worker, engine):
         "versions": {"headgate": "0.1.0", "cli": "2.1.329"},
         "ready": False,
         "reason": "auth",
-        "login": {"ok": False, "expires_at": 1_790_000_000.0},
+        "login": {
+            "ok": False,
+            "expires_at": 1_790_000_000.0,
+            "method": "claude.ai",
+            "checked_at": None,
+        },
         "windows": [
             {
                 "name": "five_hour",
@@ -39,6 +47,18 @@ async def test_the_state_is_the_wires(worker, engine):
             "models": ["claude-opus"],
         },
         "slots": {"max": 6, "busy": 1},
+        "features": {"client_tools": True},
+        "profile": "plain",
+        "processes": {
+            "warm": 2,
+            "idle": 0,
+            "busy": 1,
+            "started": 0,
+            "replaced": 0,
+            "reused": 0,
+            "memory": None,
+            "claim_seconds": 0.0,
+        },
     }
 
 
