@@ -1,16 +1,15 @@
-"""HTTP to a Messages API: what goes out, and every way in which nothing usable comes back."""
+"""HTTP to a provider: what goes out, and every way in which nothing usable comes back."""
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Final
 
 import aiohttp
 
-from worker.config import ApiSettings
-from worker.engines.base import Turn
+from worker.config import ApiTimeouts
 from worker.engines.failures import broken, timed_out, unreachable
 
 _AGENT: Final = f"headgate-worker/{version('headgate')}"
@@ -20,7 +19,6 @@ _LINGER: Final = 0.5
 """Seconds for an answer to end after its last event."""
 _DEFAULTS: Final = {
     "accept-encoding": "identity",
-    "anthropic-version": "2023-06-01",
     "content-type": "application/json",
     "user-agent": _AGENT,
 }
@@ -106,14 +104,14 @@ class Answer:
 
 
 class Upstream:
-    """The provider's address with its credential. Every failure is a `TurnFailedError`."""
+    """HTTP to one provider, with its credential in `headers`.
 
-    def __init__(self, settings: ApiSettings) -> None:
-        self._url = settings.url.rstrip("/")
-        self._timeouts = settings.timeouts
-        key = {"x-api-key": settings.key} if settings.key else {}
-        own = {name.lower(): value for name, value in settings.headers.items()}
-        self._own = key | own
+    Every failure is a `TurnFailedError`.
+    """
+
+    def __init__(self, headers: Mapping[str, str], timeouts: ApiTimeouts) -> None:
+        self._own = {name.lower(): value for name, value in headers.items()}
+        self._timeouts = timeouts
         self._waits = _Waits()
         self._session: aiohttp.ClientSession | None = None
 
@@ -139,31 +137,29 @@ class Upstream:
             await session.close()
 
     @asynccontextmanager
-    async def exchange(self, path: str, turn: Turn | None = None) -> AsyncIterator[Answer]:
-        """Hold the answer to a turn's body as it came, or to a GET.
+    async def exchange(
+        self, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> AsyncIterator[Answer]:
+        """Hold the answer to a body as it is, or to a GET; our own headers stand above `headers`.
 
         Leaving before the answer's end closes the connection at once.
         """
-        response = await self._sent(path, turn)
+        response = await self._sent(url, headers, body)
         try:
             yield Answer(response, self._waits, self._timeouts.stream_idle)
         finally:
             response.close()
 
-    async def _sent(self, path: str, turn: Turn | None) -> aiohttp.ClientResponse:
+    async def _sent(
+        self, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise unreachable("this worker is not started")
         async with self._waits.within(self._timeouts.first_byte, "first byte"):
             return await self._session.request(
-                "GET" if turn is None else "POST",
-                self._url + path,
-                headers=self._headers(turn),
-                data=io.BytesIO(turn.raw) if turn else None,
+                "GET" if body is None else "POST",
+                url,
+                headers=_DEFAULTS | dict(headers) | self._own,
+                data=io.BytesIO(body) if body is not None else None,
                 allow_redirects=False,
             )
-
-    def _headers(self, turn: Turn | None) -> dict[str, str]:
-        """The account's headers stand above the client's."""
-        if turn is None:
-            return _DEFAULTS | self._own
-        return _DEFAULTS | dict(turn.headers) | self._own | {"x-request-id": turn.id}
