@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Final
@@ -14,6 +15,7 @@ from worker.api.gate import Gate
 from worker.api.guard import Guard
 from worker.api.parts import PARTS, Parts
 from worker.api.routes import make_app
+from worker.archive import Archive, ArchiveLimits
 from worker.config import ApiSettings, CliSettings, ConfigError, Settings
 from worker.engines.base import Engine
 from worker.errors import WorkerError
@@ -43,7 +45,9 @@ def make_runner(settings: Settings, engine: Engine) -> web.AppRunner:
     """The server around an engine, ready to be set up."""
     gate = Gate(lambda: engine.state().slots.max)
     guard = Guard(settings.token)
-    app = make_app(Parts(settings, engine, gate, guard, Metrics(lambda: gate.busy)))
+    kept = settings.archive
+    archive = Archive(ArchiveLimits(kept.max_bytes, kept.ttl, kept.transcripts), time.time)
+    app = make_app(Parts(settings, engine, gate, guard, Metrics(lambda: gate.busy), archive))
     return web.AppRunner(
         app,
         access_log=None,

@@ -1,6 +1,6 @@
 """What was asked and answered, for as long as memory allows: never on disk, never in a log."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -48,6 +48,13 @@ class SessionView:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    client: str
+    exchange: Exchange
+    content: bool
+
+
 @dataclass(slots=True)
 class _Session:
     view: SessionView
@@ -62,25 +69,30 @@ class Archive:
         self._clock = clock
         self._sessions: OrderedDict[tuple[str, str], _Session] = OrderedDict()
         self._answers: dict[tuple[str, str], str] = {}
+        self._pending: deque[_Pending] = deque()
         self._size = 0
 
     def keep(self, client: str, exchange: Exchange, *, content: bool = True) -> None:
-        """Keep a turn that has ended, well or not; without `content`, only that it was."""
-        key = (client, exchange.session)
-        session = self._sessions.get(key) or self._opened(key, exchange.at)
-        session.view = session.view.after(exchange)
-        self._sessions.move_to_end(key)
-        if content and self._limits.transcripts:
-            self._size -= session.thread.size
-            with suppress(*_MALFORMED):
-                session.thread.add(exchange)
-                self._answers[client, exchange.id] = exchange.session
-            self._size += session.thread.size
-        self._tidy()
+        """Keep a turn that has ended, well or not; without `content`, only that it was.
+
+        It is found from now on; the work of it is left to `settle`, or to whoever asks first.
+        """
+        self._pending.append(_Pending(client, exchange, content and self._limits.transcripts))
+
+    def settle(self) -> None:
+        """Take in what was given to keep, and drop what is too old or too much."""
+        while self._pending:
+            self._take_in(self._pending.popleft())
+        oldest = self._clock() - self._limits.ttl
+        while self._sessions:
+            key, session = next(iter(self._sessions.items()))
+            if session.view.last_used_at >= oldest and self._size <= self._limits.max_bytes:
+                return
+            self._drop(key)
 
     def exchange(self, client: str, answer: str) -> Exchange | None:
         """The turn that ended with the answer of that id, or None if it is not known (any more)."""
-        self._tidy()
+        self.settle()
         session = self._answers.get((client, answer))
         if session is None:
             return None
@@ -88,32 +100,29 @@ class Archive:
 
     def sessions(self, client: str) -> Sequence[SessionView]:
         """A client's sessions, the last used first."""
-        self._tidy()
+        self.settle()
         found = [session.view for (owner, _), session in self._sessions.items() if owner == client]
         return found[::-1]
 
     def session(self, client: str, key: str) -> SessionView | None:
         """One of a client's sessions."""
-        self._tidy()
+        self.settle()
         session = self._sessions.get((client, key))
         return session.view if session else None
 
     def transcript(self, client: str, key: str) -> Sequence[Said]:
         """What was said in a session, as far as it is kept."""
-        self._tidy()
+        self.settle()
         session = self._sessions.get((client, key))
         return session.thread.said() if session else ()
 
     def forget(self, client: str, key: str) -> bool:
         """Drop a session; False if there is none."""
-        session = self._sessions.pop((client, key), None)
-        if session is None:
-            return False
-        self._size -= session.thread.size
-        for answer in session.thread.answers:
-            if self._answers.get((client, answer)) == key:
-                del self._answers[client, answer]
-        return True
+        self.settle()
+        known = (client, key) in self._sessions
+        if known:
+            self._drop((client, key))
+        return known
 
     def _opened(self, key: tuple[str, str], now: float) -> _Session:
         session = _Session(SessionView(key[1], now, now), Thread())
@@ -121,11 +130,22 @@ class Archive:
         self._size += session.thread.size
         return session
 
-    def _tidy(self) -> None:
-        """Drop what is too old or too much."""
-        oldest = self._clock() - self._limits.ttl
-        while self._sessions:
-            key, session = next(iter(self._sessions.items()))
-            if session.view.last_used_at >= oldest and self._size <= self._limits.max_bytes:
-                return
-            self.forget(*key)
+    def _take_in(self, pending: _Pending) -> None:
+        client, exchange = pending.client, pending.exchange
+        key = (client, exchange.session)
+        session = self._sessions.get(key) or self._opened(key, exchange.at)
+        session.view = session.view.after(exchange)
+        self._sessions.move_to_end(key)
+        if pending.content:
+            self._size -= session.thread.size
+            with suppress(*_MALFORMED):
+                session.thread.add(exchange)
+                self._answers[client, exchange.id] = exchange.session
+            self._size += session.thread.size
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        session = self._sessions.pop(key)
+        self._size -= session.thread.size
+        for answer in session.thread.answers:
+            if self._answers.get((key[0], answer)) == key[1]:
+                del self._answers[key[0], answer]

@@ -123,6 +123,17 @@ class Limits(_Section):
     body: PositiveInt = 32 * 1024 * 1024
 
 
+class ArchiveSettings(_Section):
+    """What is remembered of turns, in memory only: bytes, and seconds after a session's last.
+
+    Without `transcripts` only counts and times are; then no response can be gone on from.
+    """
+
+    max_bytes: PositiveInt = 64 * 1024 * 1024
+    ttl: PositiveFloat = 3600
+    transcripts: bool = True
+
+
 class Timeouts(_Section):
     """Seconds: `body` to read a request, `write` for a client that takes nothing.
 
@@ -143,6 +154,7 @@ class Settings(_Section):
     engine: Literal["cli", "api"] = "cli"
     cli: CliSettings | None = None
     api: ApiSettings | None = None
+    archive: ArchiveSettings = ArchiveSettings()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     drain: NonNegativeFloat = 600

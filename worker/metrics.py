@@ -11,6 +11,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from worker.core.usage import Usage, family_of
+
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 
 
@@ -39,6 +41,12 @@ class Metrics:
             ("verdict",),
             registry=self._registry,
         )
+        self._tokens = Counter(
+            "headgate_worker_tokens_total",
+            "Tokens by model family and kind, as the provider counted them.",
+            ("family", "kind"),
+            registry=self._registry,
+        )
         in_flight = Gauge(
             "headgate_worker_turns_in_flight", "Turns that run now.", registry=self._registry
         )
@@ -55,6 +63,11 @@ class Metrics:
     def stream_cut(self, verdict: str) -> None:
         """Count a stream that had to be cut."""
         self._cut.labels(verdict).inc()
+
+    def tokens_used(self, model: str, usage: Usage) -> None:
+        """Count what a turn took, as the provider tells."""
+        for kind in Usage.__slots__:
+            self._tokens.labels(family_of(model), kind).inc(getattr(usage, kind))
 
     def render(self) -> bytes:
         """The text exposition."""

@@ -73,6 +73,7 @@ class Scripted:
     answer: bytes | BaseException = b'{"type":"message"}'
     count: TokenCount = field(default_factory=lambda: TokenCount(7))
     turns: list[Turn] = field(default_factory=list)
+    forgotten: list[tuple[str, str]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -105,6 +106,9 @@ class Scripted:
 
     async def models(self) -> list[Model]:
         return [Model("claude-x", "Claude X"), Model("claude-y", "Claude Y")]
+
+    def forget(self, client: str, session: str) -> None:
+        self.forgotten.append((client, session))
 
     def state(self) -> EngineState:
         return self.state_now

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from worker.api.gate import Gate
 from worker.api.guard import Guard
+from worker.archive import Archive
 from worker.config import Settings
 from worker.core.verdict import Kind
 from worker.engines.base import Engine
@@ -22,6 +23,7 @@ class Parts:
     gate: Gate
     guard: Guard
     metrics: Metrics
+    archive: Archive
 
 
 PARTS: Final = web.AppKey("parts", Parts)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from worker.api.parts import PARTS, REQUEST_ID
 from worker.api.sources import check_sources
+from worker.core.thread import opening
 from worker.engines.base import Turn
 from worker.errors import (
     BadRequestError,
@@ -39,17 +40,23 @@ def turn_of(request: web.Request, raw: bytes, parsed: Mapping[str, object]) -> T
     if not isinstance(stream, bool | None):
         raise BadRequestError("stream: must be true or false")
     check_sources(messages)
+    client = client_of(request)
     session = request.headers.get("x-headgate-session", "")
     return Turn(
         id=request[REQUEST_ID],
-        client=request.headers.get("x-headgate-client", ""),
-        session=session if _SESSION.fullmatch(session) else None,
+        client=client,
+        session=session if _SESSION.fullmatch(session) else opening(client, messages),
         model=model,
         stream=bool(stream),
         request=parsed,
         raw=raw,
         headers=_passed(request),
     )
+
+
+def client_of(request: web.Request) -> str:
+    """Whom the proxy speaks for; without a proxy everybody is one client."""
+    return request.headers.get("x-headgate-client") or "local"
 
 
 async def read_body(request: web.Request) -> bytes:

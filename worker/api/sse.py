@@ -10,6 +10,7 @@ from aiohttp import web
 from worker.api.answers import identity
 from worker.api.delivery import cut_on_failure, deliver, deliver_and_cut, patience
 from worker.api.parts import PARTS, VERDICT
+from worker.api.recording import Recording
 from worker.api.voices import Voice
 from worker.core.verdict import Kind, Verdict
 from worker.engines.base import Event, Turn, TurnFailedError
@@ -18,7 +19,9 @@ from worker.errors import ClientGoneError
 _BEFORE_CONTENT: Final = frozenset({"message_start", "ping"})
 
 
-async def stream(request: web.Request, turn: Turn, voice: Voice) -> web.StreamResponse:
+async def stream(
+    request: web.Request, turn: Turn, voice: Voice, record: Recording
+) -> web.StreamResponse:
     """Answer with the turn's events as they come, in the dialect of that voice.
 
     Nothing is sent before the first content event, so that an earlier failure is a real status.
@@ -27,7 +30,7 @@ async def stream(request: web.Request, turn: Turn, voice: Voice) -> web.StreamRe
     loop = asyncio.get_running_loop()
     begun = loop.time()
     async with parts.engine.turn(turn) as unchecked:
-        events = _to_the_end(unchecked)
+        events = _to_the_end(record.of(unchecked))
         opening = await _opening(events, voice)
         parts.metrics.first_event(loop.time() - begun)
         head = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}

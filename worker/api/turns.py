@@ -7,6 +7,7 @@ from aiohttp import web
 from worker.api.answers import identity
 from worker.api.delivery import cut_on_failure, deliver
 from worker.api.parts import PARTS
+from worker.api.recording import recording
 from worker.api.sse import stream
 from worker.api.voices import Voice
 from worker.engines.base import Turn
@@ -19,13 +20,16 @@ async def serve_turn(request: web.Request, read: Reader) -> web.StreamResponse:
     parts = request.app[PARTS]
     async with parts.gate.turn():
         turn, voice = await read(request)
-        if turn.stream:
-            return await stream(request, turn, voice)
-        response = web.Response(
-            body=voice.whole(await parts.engine.message(turn)),
-            content_type="application/json",
-            headers=identity(request),
-        )
-        with cut_on_failure(request):
-            await deliver(request, response)
-        return response
+        with recording(parts, turn, voice) as record:
+            if turn.stream:
+                return await stream(request, turn, voice, record)
+            message = await parts.engine.message(turn)
+            record.whole(message)
+            response = web.Response(
+                body=voice.whole(message),
+                content_type="application/json",
+                headers=identity(request),
+            )
+            with cut_on_failure(request):
+                await deliver(request, response)
+            return response

@@ -16,6 +16,9 @@ class Voice(Protocol):
     def ping(self) -> bytes:
         """What breaks a silence between two events."""
 
+    def answer_id(self, message: str) -> str | None:
+        """Names an answer as its client knows it, after the message's id; None: do not keep it."""
+
     def whole(self, message: bytes) -> bytes:
         """The JSON answer that says what this message says."""
 
@@ -30,6 +33,9 @@ class MessagesVoice:
     """The Messages API's own: everything as the engine gives it."""
 
     ping: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+    def answer_id(self, message: str) -> str:
+        return message
 
     def whole(self, message: bytes) -> bytes:
         return message
@@ -49,6 +55,9 @@ class ChatVoice:
     def __init__(self, created: int, *, own_usage: bool) -> None:
         self._created = created
         self._stream = ChatStream(created, own_usage=own_usage)
+
+    def answer_id(self, message: str) -> str:
+        return message
 
     def whole(self, message: bytes) -> bytes:
         return completion(message, self._created)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Self
@@ -11,6 +11,10 @@ from worker.cli.process import CliProcess, Launch
 from worker.errors import UnavailableError
 
 _TEND_EVERY: Final = 5.0
+
+Owner = tuple[str, str]
+"""A client and its session."""
+_NOBODY: Final = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +28,16 @@ class PoolLimits:
     patience: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Hold:
-    """One turn's hold on a process. It ends with the turn unless `memory` names what it knows."""
+    """One turn's hold on a process. It ends with the turn unless `memory` names what it knows.
+
+    `owner` is None once it has been told to forget.
+    """
 
     process: CliProcess
     fresh: bool
+    owner: Owner | None
     memory: bytes | None = None
 
 
@@ -37,6 +45,7 @@ class Hold:
 class _Resting:
     process: CliProcess
     since: float
+    owner: Owner
 
 
 class ProcessPool:
@@ -53,6 +62,7 @@ class ProcessPool:
         self._resting: dict[bytes, _Resting] = {}
         self._warm: deque[CliProcess] = deque()
         self._all: set[CliProcess] = set()
+        self._holds: set[Hold] = set()
         self._starting = 0
         self._nudged = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -76,19 +86,38 @@ class ProcessPool:
         await self._tasks.__aexit__(None, None, None)
 
     @asynccontextmanager
-    async def hold(self, memory: bytes) -> AsyncIterator[Hold]:
+    async def hold(self, memory: bytes, owner: Owner = _NOBODY) -> AsyncIterator[Hold]:
         """Hold a process for one turn, best one that remembers just this."""
         await self._turn()
         self.busy += 1
         hold = None
         try:
-            hold = await self._claim(memory)
+            hold = await self._claim(memory, owner)
+            self._holds.add(hold)
             yield hold
         finally:
             self.busy -= 1
             self._turns.release()
             if hold:
+                self._holds.discard(hold)
                 self._settle(hold)
+
+    @property
+    def owners(self) -> Collection[Owner]:
+        """Those for whom a process lives now."""
+        busy = {hold.owner for hold in self._holds if hold.owner}
+        return busy | {resting.owner for resting in self._resting.values()}
+
+    def forget(self, owner: Owner) -> None:
+        """End what rests for an owner now, and what works for it as soon as its turn is over."""
+        for hold in self._holds:
+            if hold.owner == owner:
+                hold.owner = None
+        for memory, resting in tuple(self._resting.items()):
+            if resting.owner == owner:
+                resting.process.end()
+                del self._resting[memory]
+        self._nudged.set()
 
     async def _turn(self) -> None:
         try:
@@ -100,31 +129,33 @@ class ProcessPool:
             self._turns.release()
             raise UnavailableError("This worker is about to stop.")
 
-    async def _claim(self, memory: bytes) -> Hold:
+    async def _claim(self, memory: bytes, owner: Owner) -> Hold:
         resting = self._resting.pop(memory, None)
         if resting and resting.process.alive and resting.process.quiet:
-            return Hold(resting.process, fresh=False)
+            return Hold(resting.process, fresh=False, owner=owner)
         if resting:
             resting.process.end()
         while self._warm:
             process = self._warm.popleft()
             if process.alive:
                 self._nudged.set()
-                return Hold(process, fresh=True)
+                return Hold(process, fresh=True, owner=owner)
             process.end()
         if self._size() >= self._limits.most:
             self._evict()
-        return Hold(await self._started(), fresh=True)
+        return Hold(await self._started(), fresh=True, owner=owner)
 
     def _settle(self, hold: Hold) -> None:
-        if hold.memory is None or self._tender is None or not hold.process.alive:
+        usable = self._tender is not None and hold.process.alive
+        if hold.memory is None or hold.owner is None or not usable:
             hold.process.end()
             self._nudged.set()
             return
         displaced = self._resting.pop(hold.memory, None)
         if displaced:
             displaced.process.end()
-        self._resting[hold.memory] = _Resting(hold.process, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._resting[hold.memory] = _Resting(hold.process, now, hold.owner)
 
     def _evict(self) -> None:
         for memory, resting in self._resting.items():

@@ -1,6 +1,6 @@
 """What a worker tells of itself: the values behind `GET /state`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from worker.core.verdict import Kind, Scope
@@ -69,7 +69,8 @@ class Processes:
 class EngineState:
     """An engine at one moment. `reason` is one word where `ready` is false.
 
-    `features` says of everything that may be missing whether it is there.
+    `features` says of everything that may be missing whether it is there. `live` are the clients'
+    sessions for which something is kept running.
     """
 
     ready: bool
@@ -82,3 +83,4 @@ class EngineState:
     features: Mapping[str, bool] = field(default_factory=dict)
     profile: str | None = None
     processes: Processes | None = None
+    live: Collection[tuple[str, str]] = ()

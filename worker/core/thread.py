@@ -83,6 +83,16 @@ class _Turn:
     raw: bytes
 
 
+def opening(client: str, messages: Sequence[object]) -> str:
+    """Names a session that nobody named (32 hex digits): by its client and how it begins."""
+    try:
+        first = msgspec.convert(messages[0], RawMessage)
+        said = Utterance(first.role, blocks_of(first.content))
+        return chain(client.encode(), [said]).hex()
+    except (msgspec.ValidationError, RecursionError):
+        return chain(client.encode(), [Utterance("", ())]).hex()
+
+
 class Thread:
     """One session's turns. `size` is about what they take in memory (bytes)."""
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+_FAMILIES: Final = ("opus", "sonnet", "haiku")
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -19,6 +21,11 @@ class Usage:
 
 
 NOTHING: Final = Usage()
+
+
+def family_of(model: str) -> str:
+    """The family of a model, one of a few words; `other` for those we do not know."""
+    return next((family for family in _FAMILIES if family in model.lower()), "other")
 
 
 def usage_of(message: Mapping[str, object]) -> Usage:

@@ -27,13 +27,13 @@ class TurnFailedError(WorkerError):
 class Turn:
     """One Messages API request.
 
-    `raw` is the body as it came and `request` the same, parsed. `session` is the proxy's key (32
-    hex) where the request has one. `headers` holds anthropic-version and anthropic-beta.
+    `raw` is the body as it came and `request` the same, parsed. `session` is the proxy's key, or
+    one of our own (32 hex). `headers` holds anthropic-version and anthropic-beta.
     """
 
     id: str
     client: str
-    session: str | None
+    session: str
     model: str
     stream: bool
     request: Mapping[str, object] = field(repr=False)
@@ -92,6 +92,9 @@ class Engine(Protocol):
 
     async def models(self) -> Sequence[Model]:
         """List what the login may use."""
+
+    def forget(self, client: str, session: str) -> None:
+        """End what is kept running for a session between its turns."""
 
     def state(self) -> EngineState:
         """Tell what is known now, without asking anybody."""

@@ -63,7 +63,7 @@ class CliEngine:
         prompt = decode_prompt(turn.raw)
         question = Question(prompt, conversation_of(turn.client, prompt))
         async with (
-            self._pool.hold(question.conversation.memory) as hold,
+            self._pool.hold(question.conversation.memory, (turn.client, turn.session)) as hold,
             aclosing(self._events(hold, question, turn.model)) as events,
         ):
             yield events
@@ -80,6 +80,10 @@ class CliEngine:
         offered = [model for model in self._models if model.id not in mapped]
         return [*(Model(name, name) for name in mapped), *offered]
 
+    def forget(self, client: str, session: str) -> None:
+        if self._pool:
+            self._pool.forget((client, session))
+
     def state(self) -> EngineState:
         limit = self._standing.limit_at(self._clock())
         barred = limit is not None and limit.kind is Kind.AUTH
@@ -91,6 +95,7 @@ class CliEngine:
             reason=reason,
             login=login,
             slots=Slots(self._settings.max_processes, self._pool.busy if self._pool else 0),
+            live=self._pool.owners if self._pool else (),
             windows=self._standing.windows,
             limit=None if barred else limit,
             versions={"cli": self._version},

@@ -41,9 +41,12 @@ async def test_repeated_beta_headers_are_one_list(worker, engine):
 
 
 @pytest.mark.parametrize("session", ["../x", "0" * 31, "0" * 33, "G" * 32])
-async def test_a_session_that_is_no_key_is_none(worker, engine, session):
-    async with worker.post(headers={"x-headgate-session": session}):
-        assert engine.turns[0].session is None
+async def test_a_session_that_is_no_key_is_named_by_how_it_begins(worker, engine, session):
+    async with worker.post(headers={"x-headgate-session": session}), worker.post():
+        named = {turn.session for turn in engine.turns}
+
+    assert len(named) == 1
+    assert named != {session}
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def turn(*messages, client="alice", **fields) -> Turn:
     return Turn(
         id="1",
         client=client,
-        session=None,
+        session="0" * 32,
         model=str(request["model"]),
         stream=True,
         request=request,
