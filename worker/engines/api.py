@@ -84,9 +84,6 @@ class ApiEngine:
     def forget(self, client: str, session: str) -> None:
         """Nothing is kept between turns."""
 
-    def forget(self, client: str, session: str) -> None:
-        """Nothing runs between turns."""
-
     def state(self) -> EngineState:
         return self._account.state(is_open=self._upstream.is_open)
 
