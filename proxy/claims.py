@@ -137,7 +137,7 @@ class Claims:
         return None
 
     async def _claim_any(self, waiter: Waiter) -> Slot | Refusal:
-        candidates = await self._candidates(waiter)
+        candidates = self._candidates(waiter)
         if waiter.spills_at > (now := self._loop.time()):
             found = await self._store.claim(self._wish(waiter, candidates, Reach.HOLD))
             if isinstance(found, Slot) or found.own is None or waiter.holds(found, now):
@@ -145,13 +145,9 @@ class Claims:
             waiter.spills_at = now
         return await self._store.claim(self._wish(waiter, candidates, Reach.SPILL))
 
-    async def _candidates(self, waiter: Waiter) -> Sequence[Candidate]:
-        snapshot = await self._store.snapshot()
-        call, now = waiter.call, snapshot.now
-        weighed = self._roster.shares(call.family, now)
-        if waiter.skip:
-            weighed = [share for share in weighed if share.name not in waiter.skip]
-        ranked = rank(call.session, weighed, snapshot.accounts, call.family, now)
+    def _candidates(self, waiter: Waiter) -> Sequence[Candidate]:
+        call = waiter.call
+        ranked = rank(call.session, self._roster.shares(call.family, self.now()))
         return self._roster.candidates(ranked, waiter.skip)
 
     def _wish(self, waiter: Waiter, candidates: Sequence[Candidate], reach: Reach) -> Wish:

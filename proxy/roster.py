@@ -83,18 +83,20 @@ class Roster:
         return self._alone[account] if account is not None and account in self.serving else ()
 
     def candidates(
-        self, ranked: Sequence[AccountName], tried: Collection[AccountName]
+        self, ranked: Sequence[Share], tried: Collection[AccountName]
     ) -> tuple[Candidate, ...]:
-        """All accounts in service: first the ranked, then those that rest, then the tried."""
-        listed = set(ranked) | set(tried)
-        resting = [name for name in self.serving if name not in listed]
-        fresh = [self._alone[name][0] for name in (*ranked, *resting)]
-        done = [self._candidate(name, tried=True) for name in tried if name in self.serving]
-        return (*fresh, *done)
+        """The accounts in service in this order, with what they may carry."""
+        return tuple(
+            Candidate(share.name, self._most(share.name), share.name in tried, share.weight)
+            for share in ranked
+        )
 
-    def _candidate(self, account: AccountName, *, tried: bool = False) -> Candidate:
+    def _candidate(self, account: AccountName) -> Candidate:
+        return Candidate(account, self._most(account))
+
+    def _most(self, account: AccountName) -> int:
         most = self.accounts[account].concurrency
-        return Candidate(account, min(most, self._slots.get(account, most)), tried)
+        return min(most, self._slots.get(account, most))
 
     def _count(self) -> None:
         self.serving = {n: a for n, a in self.accounts.items() if n not in self._unready}

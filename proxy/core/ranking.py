@@ -1,7 +1,8 @@
 """Placement: weighted rendezvous hashing with bounded load. Replicas that know the same agree.
 
 Every account draws a score for a session; the best score wins, an account twice as heavy wins
-twice as often, and losing an account moves only its own sessions.
+twice as often, and losing an account moves only its own sessions. The order is drawn before a
+claim; the bound is kept inside it, where nothing can be out of date.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from hashlib import blake2b
 from math import ceil, log
 from typing import Final
 
-from proxy.core.account import ANY_MODEL, Account, AccountName, AccountState, ModelFamily, Window
+from proxy.core.account import ANY_MODEL, Account, AccountName, ModelFamily, Window
 from proxy.core.limits import FIVE_HOURS, SEVEN_DAYS
 
 BOUND: Final = 1.25
@@ -32,7 +33,6 @@ LENGTHS: Final = {
 }
 
 MASK: Final = (1 << 64) - 1
-IDLE: Final = AccountState()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,46 +85,52 @@ def _nearness(windows: Sequence[Window], now: float) -> float:
     return max(0, int(round(BANDS * (1 - left / length), 6))) / BANDS
 
 
-def rank(
-    session: str | None,
-    candidates: Sequence[Share],
-    states: Mapping[AccountName, AccountState],
-    family: ModelFamily,
-    now: float,
-) -> tuple[AccountName, ...]:
-    """Order the accounts for a session, best first; those that rest are left out.
+def rank(session: str | None, candidates: Sequence[Share]) -> Sequence[Share]:
+    """Order the accounts for a session by what it draws for each, best first.
+
+    What they carry is left to `choose`, in the moment of the claim.
+    """
+    if session is None:
+        return candidates
+    drawn = _hash(session)
+    order = [
+        (-log(_mixed(drawn ^ share.seed)) / share.weight, share.name, share) for share in candidates
+    ]
+    return [share for _, _, share in sorted(order)]
+
+
+@dataclass(slots=True)
+class Load:
+    """What an account that does not rest carries, and whether it may take one request more."""
+
+    share: float
+    in_flight: int
+    room: bool
+    probation: bool = False
+
+
+def choose(loads: Sequence[Load], *, drawn: bool) -> int | None:
+    """The place of the account that takes one request more; None where none has room.
 
     Within its bound an account comes before one on probation, and that before one with more than
-    its share of the load. A request without a session goes where there is least load.
+    its share of the load. Of equals the first goes if they are in an order drawn for a session,
+    else the one with least load.
     """
-    usable = [
-        (share, state)
-        for share in candidates
-        if not (state := states.get(share.name, IDLE)).cooldowns
-        or state.cooldown(family, now) is None
-    ]
-    load = 1 + sum(state.in_flight for _, state in usable)
-    fair = BOUND * load / sum(share.weight for share, _ in usable) if usable else 0.0
-    drawn = None if session is None else _hash(session)
-    order = [
-        (_tier(state, fair * share.weight), _cost(share, state, drawn), share.name)
-        for share, state in usable
-    ]
-    return tuple(name for _, _, name in sorted(order))
-
-
-def _tier(state: AccountState, bound: float) -> int:
-    load = state.in_flight + 1
-    if load > ceil(bound) or load > state.limit:
-        return 2
-    return 1 if state.probation else 0
-
-
-def _cost(share: Share, state: AccountState, drawn: int | None) -> float:
-    """Least is best: the session's draw for this account, or how full it would be."""
-    if drawn is None:
-        return (state.in_flight + 1) / share.weight
-    return -log(_mixed(drawn ^ share.seed)) / share.weight
+    if not loads:
+        return None
+    fair = (
+        BOUND * (1 + sum([load.in_flight for load in loads])) / sum([load.share for load in loads])
+    )
+    best: tuple[int, float, int] | None = None
+    for place, load in enumerate(loads):
+        if load.room:
+            over = load.in_flight + 1 > ceil(fair * load.share)
+            tier = 2 if over else int(load.probation)
+            if drawn and tier == 0:
+                return place
+            cost = tier, 0.0 if drawn else (load.in_flight + 1) / load.share, place
+            best = cost if best is None else min(best, cost)
+    return best and best[2]
 
 
 def _mixed(value: int) -> float:

@@ -21,15 +21,17 @@ LIMIT_REASONS = frozenset({Reason.QUOTA, Reason.MODEL_LIMIT, Reason.BURST})
 """An account that rests so is in order: it serves again at a known time."""
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
     """An account in service, with the most requests it may carry at once.
 
-    A `tried` one is not granted again; it is named so that a binding to it still counts.
+    A `tried` one is not granted again; it is named so that a binding to it still counts. `share`
+    is its part of the load, beside the shares of the others.
     """
 
     name: AccountName
     concurrency: int
     tried: bool = False
+    share: float = 1.0
 
 
 class Reach(Enum):
@@ -162,7 +164,7 @@ class Store(Protocol):
         """The session's own account as far as is known here, without I/O; it may be out of date."""
 
     async def claim(self, wish: Wish) -> Slot | Refusal:
-        """Take a slot on the session's own account, else on the first candidate with room.
+        """Take a slot on the session's own account, else on the candidate that `choose` names.
 
         A claim that is cancelled holds nothing.
         """
@@ -174,7 +176,7 @@ class Store(Protocol):
         """Give the slot back, once; later calls for the same slot change nothing."""
 
     async def renew(self, slots: Sequence[Slot]) -> None:
-        """Keep the leases of requests that still run."""
+        """Keep the leases of requests that still run; one that was lost counts again."""
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
         """Rest an account or one family on it. Of two cooldowns the later stands."""

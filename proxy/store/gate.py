@@ -5,14 +5,18 @@ Pure: every method takes `now`. The memory store keeps one gate an account.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import inf
+from typing import Final
 
 from proxy.core.account import ANY_MODEL, AccountState, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.base import SOFT_REASONS, Pressure, Settlement, Slot, Standing
 
-_SHRINK = 0.7
+SHRINK: Final = 0.7
+"""What a burst leaves of the limit."""
+
+ESTIMATED: Final = SOFT_REASONS | {Reason.FAILING}
+"""Rests of our own making: what was sent before one began does not begin it anew."""
 
 
 @dataclass(slots=True)
@@ -67,9 +71,10 @@ class Gate:
 
     def standing(self, family: ModelFamily, now: float) -> Standing | None:
         """How the account would be trusted with one request more; None without room for it."""
-        if self.rests or len(self.held) >= self.limit:
+        limit = self.limit
+        if self.rests or len(self.held) >= limit:
             self.drop_expired(now)
-        if len(self.held) >= self.limit:
+        if len(self.held) >= limit:
             return None
         standing = Standing.TRUSTED
         for scope, rest in self._rests_of(family):
@@ -85,6 +90,17 @@ class Gate:
         """Let a request through."""
         self.held[slot.id] = Held(slot, expires)
         self.saturated = self.saturated or len(self.held) >= self.limit
+
+    def renew(self, slot: Slot, expires: float) -> None:
+        """Keep a lease. One that was lost is taken in again: the request does run."""
+        held = self.held.setdefault(slot.id, Held(slot, expires))
+        held.expires = expires
+
+    def in_flight(self, now: float) -> int:
+        """How many requests are out."""
+        if self.held:
+            self.drop_expired(now)
+        return len(self.held)
 
     def drop_expired(self, now: float) -> None:
         for id_ in [id_ for id_, held in self.held.items() if held.expires <= now]:
@@ -138,13 +154,13 @@ class Gate:
         return True
 
     def state(self, now: float) -> AccountState:
-        self.drop_expired(now)
+        in_flight = self.in_flight(now)
         if not self.rests:
-            return _free(len(self.held), self.limit, self.streak)
+            return AccountState(in_flight, self.limit, streak=self.streak)
         over = self.rests.get(ANY_MODEL)
         ramp = None if over is None or over.until > now else over.ramp
         return AccountState(
-            in_flight=len(self.held),
+            in_flight=in_flight,
             limit=self.limit if ramp is None else min(self.limit, max(1, ramp)),
             probation=ramp == 0,
             streak=self.streak,
@@ -171,7 +187,7 @@ class Gate:
 
     def _still_tells(self, cooldown: Cooldown, family: ModelFamily, now: float) -> bool:
         """Whether a late failure says more than its moment's first: never by reopening a pause."""
-        return cooldown.reason not in _ESTIMATED or self.resting(family, now) is not None
+        return cooldown.reason not in ESTIMATED or self.resting(family, now) is not None
 
     def _grow(self) -> None:
         """Allow one more after a window's worth of clean answers in which the limit was reached."""
@@ -182,14 +198,5 @@ class Gate:
         self.clean, self.saturated = 0, False
 
     def _shrink(self) -> None:
-        self.learned = max(1, int(self.limit * _SHRINK))
+        self.learned = max(1, int(self.limit * SHRINK))
         self.clean, self.saturated = 0, False
-
-
-@lru_cache(maxsize=4096)
-def _free(in_flight: int, limit: int, streak: int) -> AccountState:
-    """The state of an account that does not rest: few differ, and ranking reads many."""
-    return AccountState(in_flight, limit, streak=streak)
-
-
-_ESTIMATED = SOFT_REASONS | {Reason.FAILING}

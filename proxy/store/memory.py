@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.ranking import Load, choose
 from proxy.store.affinity import Affinity, Binding
 from proxy.store.base import (
     LIMIT_REASONS,
@@ -110,8 +111,7 @@ class MemoryStore:
     async def renew(self, slots: Sequence[Slot]) -> None:
         now = self._clock()
         for slot in slots:
-            if (held := self._held(slot, now)) is not None:
-                held.expires = now + self._policy.lease_ttl
+            self.gates[slot.account].renew(slot, now + self._policy.lease_ttl)
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
         if self.gates[account].rest(family, cooldown, self._clock()):
@@ -161,13 +161,21 @@ class MemoryStore:
         return wish.family if in_service else ANY_MODEL
 
     def _elsewhere(self, wish: Wish, tie: _Tie, now: float) -> Slot | Refusal:
-        for candidate in wish.candidates:
-            gate = self.gates[candidate.name]
-            if candidate.tried or gate.resting(wish.family, now) is not None:
-                continue
-            if (standing := gate.standing(wish.family, now)) is not None:
-                return self._grant(wish, tie, candidate.name, standing)
-        return self._refusal(wish, now)
+        usable = [
+            (candidate, gate, gate.standing(wish.family, now))
+            for candidate in wish.candidates
+            if not candidate.tried
+            and (gate := self.gates[candidate.name]).resting(wish.family, now) is None
+        ]
+        loads = [
+            Load(c.share, gate.in_flight(now), standing is not None, standing is Standing.CANARY)
+            for c, gate, standing in usable
+        ]
+        best = choose(loads, drawn=wish.session is not None)
+        if best is None:
+            return self._refusal(wish, now)
+        candidate, _, standing = usable[best]
+        return self._grant(wish, tie, candidate.name, standing or Standing.TRUSTED)
 
     def _refusal(self, wish: Wish, now: float, own: AccountName | None = None) -> Refusal:
         waited_for = [

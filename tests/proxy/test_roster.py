@@ -8,12 +8,15 @@ def names(candidates):
     return [candidate.name for candidate in candidates]
 
 
-def test_candidates_are_the_ranked_then_the_resting_then_the_tried():
-    roster = Roster(accounts("a", "b", "c"))
+def candidates(roster, tried=()):
+    return roster.candidates(roster.shares(OPUS, 0), tried)
 
-    found = roster.candidates([B], {C})
 
-    assert found == (Candidate(B, 6), Candidate(A, 6), Candidate(C, 6, tried=True))
+def test_candidates_are_all_in_service_with_their_shares_and_whether_they_were_tried():
+    roster = Roster(accounts("a", "b"))
+    roster.observe(B, [Window("five_hour", 0.5)])
+
+    assert candidates(roster, {B}) == (Candidate(A, 6), Candidate(B, 6, tried=True, share=0.5))
 
 
 def test_what_is_out_of_service_is_no_candidate_and_has_no_share():
@@ -21,7 +24,7 @@ def test_what_is_out_of_service_is_no_candidate_and_has_no_share():
     before = roster.shares(OPUS, 0)
     roster.set_ready(A, "draining")
 
-    assert names(roster.candidates([], set())) == [B]
+    assert names(candidates(roster)) == [B]
     assert roster.alone(A) == ()
     assert [share.name for share in before] == [A, B]
     assert [share.name for share in roster.shares(OPUS, 0)] == [B]
@@ -43,8 +46,8 @@ def test_nobody_is_sent_more_than_it_has_slots_for():
     assert [roster.set_slots(name, most) for name, most in ((A, 2), (A, 2), (B, 9), (C, 1))] == [
         *(True, False, True, False)
     ]
-    assert roster.candidates([A, B], set()) == (Candidate(A, 2), Candidate(B, 6))
-    assert roster.candidates([], {A}) == (Candidate(B, 6), Candidate(A, 2, tried=True))
+    assert candidates(roster) == (Candidate(A, 2), Candidate(B, 6))
+    assert candidates(roster, {A}) == (Candidate(A, 2, tried=True), Candidate(B, 6))
     roster.replace(accounts("a", concurrency=3))
     assert roster.alone(A) == (Candidate(A, 2),)
     roster.set_slots(A, 5)

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.account import ANY_MODEL, Account, AccountName, AccountState, Window
-from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.account import Account, AccountName, Window
 from proxy.core.models import model_family
-from proxy.core.ranking import BOUND, favour, rank, shares
+from proxy.core.ranking import BOUND, Load, choose, favour, rank, shares
 
 NOW = 1_800_000_000.0
 OPUS = model_family("opus")
@@ -21,21 +20,12 @@ def fleet(names=NAMES[:4], windows=None, **weights):
     return shares(accounts, windows or {}, OPUS, NOW)
 
 
-def state(in_flight=0, limit=1000, **fields):
-    return AccountState(in_flight=in_flight, limit=limit, **fields)
-
-
-def ranked(session, names=NAMES[:4], states=None, **options):
-    known = {name: state() for name in names} | (states or {})
-    return rank(session, fleet(names, **options), known, OPUS, NOW)
+def ranked(session, names=NAMES[:4], **options):
+    return tuple(share.name for share in rank(session, fleet(names, **options)))
 
 
 def homes(names=NAMES[:4], **options):
     return {session: ranked(session, names, **options)[0] for session in SESSIONS}
-
-
-def resting(until, family=ANY_MODEL):
-    return state(cooldowns={family: Cooldown(until, Reason.QUOTA)})
 
 
 def test_replicas_that_know_the_same_agree():
@@ -56,7 +46,7 @@ def test_sessions_spread_evenly():
 def test_an_account_twice_as_heavy_gets_twice_as_many():
     accounts = [Account(NAMES[0], "x", weight=2.0), Account(NAMES[1], "x", weight=1.0)]
     weighed = shares(accounts, {}, OPUS, NOW)
-    counts = Counter(rank(session, weighed, {}, OPUS, NOW)[0] for session in SESSIONS)
+    counts = Counter(rank(session, weighed)[0].name for session in SESSIONS)
 
     assert counts[NAMES[0]] == pytest.approx(2000, rel=0.06)
 
@@ -83,61 +73,73 @@ def test_losing_any_account_keeps_the_order_of_the_others(session, names, data):
     assert ranked(session, sorted(names - {lost})) == tuple(n for n in whole if n != lost)
 
 
-def test_a_resting_account_is_left_out_until_the_instant_it_may_serve():
-    assert NAMES[1] not in ranked("s", states={NAMES[1]: resting(NOW + 0.001)})
-    assert NAMES[1] in ranked("s", states={NAMES[1]: resting(NOW)})
+def test_without_a_session_nothing_is_drawn():
+    assert ranked(None) == NAMES[:4]
+    assert ranked("s", ()) == ()
 
 
-def test_a_model_family_rests_alone():
-    assert NAMES[1] not in ranked("s", states={NAMES[1]: resting(NOW + 9, OPUS)})
-    assert NAMES[1] in ranked("s", states={NAMES[1]: resting(NOW + 9, model_family("haiku"))})
+def loads(*in_flight, **options):
+    return [Load(1.0, carried, room=True, **options) for carried in in_flight]
 
 
-def test_where_all_rest_nobody_is_ranked():
-    assert ranked("s", states={name: resting(NOW + 9) for name in NAMES}) == ()
-    assert rank("s", (), {}, OPUS, NOW) == ()
+FULL = Load(1.0, 1, room=False)
+RISKY = Load(1.0, 0, room=True, probation=True)
 
 
-def test_a_fleet_of_one_is_its_own_best_choice():
-    assert ranked("s", NAMES[:1], {NAMES[0]: state(99)}) == NAMES[:1]
-
-
-def test_an_account_over_its_bound_comes_after_those_within():
-    first, *others = ranked("s")
-
-    assert ranked("s", states={first: state(5)}) == (*others, first)
-
-
-def test_an_account_that_is_full_comes_last_however_great_its_share():
-    first, *others = ranked("s")
-    busy = {name: state(9) for name in others}
-
-    assert ranked("s", states={**busy, first: state(2, limit=2)}) == (*others, first)
-
-
-def test_an_account_on_probation_goes_after_the_sound_and_before_the_overloaded():
-    first, second, third, fourth = ranked("s")
-    states = {first: state(9), second: state(probation=True)}
-
-    assert ranked("s", states=states) == (third, fourth, second, first)
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        # In the order drawn, as long as nobody is over the bound.
+        (loads(0, 0, 0), 0),
+        (loads(1, 1, 1), 0),
+        (loads(5, 0, 0, 0), 1),
+        # Probation comes after the sound, and before the overloaded.
+        ([RISKY, *loads(0, 0)], 1),
+        ([*loads(9), RISKY, *loads(0)], 2),
+        ([*loads(9), RISKY], 1),
+        # Those without room are none, and their load counts all the same.
+        ([FULL, *loads(9, 0)], 2),
+        ([FULL, *loads(1, 1)], 1),
+        ([FULL, FULL], None),
+        ([], None),
+        # The overloaded still serve where nobody else can, the first drawn of them first.
+        ([*loads(9), FULL, FULL], 0),
+        ([FULL, *loads(3, 9)], 1),
+        # A fleet of one is its own best choice.
+        (loads(99), 0),
+        # An account twice as heavy may carry twice as much.
+        ([Load(2.0, 4, room=True), Load(1.0, 2, room=True)], 0),
+        ([Load(1.0, 4, room=True), Load(2.0, 2, room=True)], 1),
+    ],
+)
+def test_a_session_goes_to_the_first_within_its_bound(standing, expected):
+    assert choose(standing, drawn=True) == expected
 
 
 @given(st.lists(st.sampled_from(SESSIONS), min_size=1, max_size=60))
 def test_nobody_carries_more_than_the_bound_while_sessions_pile_up(sessions):
     carried = Counter()
     for done, session in enumerate(sessions, start=1):
-        states = {name: state(carried[name]) for name in NAMES[:4]}
-        carried[rank(session, fleet(), states, OPUS, NOW)[0]] += 1
+        order = ranked(session)
+        carried[order[choose(loads(*(carried[name] for name in order)), drawn=True)]] += 1
 
         assert max(carried.values()) <= ceil(BOUND * done / 4)
 
 
-def test_without_a_session_the_least_loaded_goes_first_by_its_weight():
-    accounts = [Account(NAMES[0], "x", weight=4.0), Account(NAMES[1], "x"), Account(NAMES[2], "x")]
-    weighed = shares(accounts, {}, OPUS, NOW)
-    states = {NAMES[0]: state(2), NAMES[1]: state(1), NAMES[2]: state(0)}
-
-    assert rank(None, weighed, states, OPUS, NOW) == (NAMES[0], NAMES[2], NAMES[1])
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (loads(2, 1, 3), 1),
+        (loads(1, 1), 0),
+        # By weight: five in four are more than one in one, but fewer than two.
+        ([Load(4.0, 2, room=True), Load(1.0, 1, room=True), Load(1.0, 0, room=True)], 0),
+        ([Load(4.0, 4, room=True), Load(1.0, 1, room=True), Load(1.0, 0, room=True)], 2),
+        ([RISKY, *loads(1, 1)], 1),
+        ([FULL, FULL], None),
+    ],
+)
+def test_without_a_session_the_least_loaded_goes_first_by_its_weight(standing, expected):
+    assert choose(standing, drawn=False) == expected
 
 
 def test_an_account_with_little_left_gets_few_new_sessions():

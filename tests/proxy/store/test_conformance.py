@@ -1,13 +1,24 @@
 """What every store must do, whatever it is made of."""
 
 import asyncio
+from collections import Counter
 from math import inf
 
 import pytest
 
 from proxy.core.account import ANY_MODEL
 from proxy.core.cooldown import Cooldown, Reason
-from proxy.store.base import Placing, Pressure, Reach, Refusal, Settlement, Slot, Standing
+from proxy.store.base import (
+    Candidate,
+    Placing,
+    Pressure,
+    Reach,
+    Refusal,
+    Settlement,
+    Slot,
+    Standing,
+    Wish,
+)
 from tests.proxy.store.wishes import (
     GONE,
     HAIKU,
@@ -76,6 +87,33 @@ class TestClaiming:
         refused = await store.claim(wish(None, "a", concurrency=4))
 
         assert refused.full
+
+
+class TestPlacing:
+    async def test_two_hundred_new_sessions_at_once_keep_to_the_bound(self, store):
+        orders = ["abcdefghij"[n % 10 :] + "abcdefghij"[: n % 10] for n in range(4)] * 50
+        wishes = [wish(f"s{n}", order, concurrency=100) for n, order in enumerate(orders)]
+        slots = await asyncio.gather(*(store.claim(one) for one in wishes))
+
+        carried = Counter(slot.account for slot in slots)
+        assert max(carried.values()) <= 1.25 * 20 + 1
+
+    async def test_an_account_on_probation_goes_after_the_sound_and_before_the_overloaded(
+        self, store, clock
+    ):
+        await store.rest(A, ANY_MODEL, Cooldown(clock.now + 60, Reason.QUOTA))
+        clock.advance(60)
+
+        slots = [await store.claim(wish(f"s{n}", "ab")) for n in range(4)]
+
+        assert "".join(slot.account for slot in slots) == "bbab"
+
+    async def test_an_account_carries_in_proportion_to_its_share(self, store):
+        among = tuple(Candidate(name, 100, share=share) for name, share in ((A, 3.0), (B, 1.0)))
+        wishes = [Wish(f"w{n}", None, OPUS, among) for n in range(40)]
+        slots = await asyncio.gather(*(store.claim(one) for one in wishes))
+
+        assert Counter(slot.account for slot in slots) == {A: 30, B: 10}
 
 
 class TestAffinity:
@@ -281,10 +319,21 @@ class TestSettling:
         await fill(store, A, 1, concurrency=1)
 
         store.settle(lost, quota(clock.now + HOUR))
-        await store.renew([lost])
 
         seen = await state(store, A)
         assert (seen.in_flight, seen.cooldowns) == (1, {})
+
+    async def test_a_lost_lease_that_is_renewed_counts_again(self, store, clock):
+        (lost,) = await fill(store, A, 1, concurrency=1)
+        clock.advance(60)
+        await fill(store, A, 1, concurrency=1)
+
+        await store.renew([lost])
+        both = (await state(store, A)).in_flight
+        store.settle(lost, OK)
+
+        assert (both, (await state(store, A)).in_flight) == (2, 1)
+        assert (await store.claim(wish(None, "a", concurrency=1))).full
 
     async def test_the_listener_hears_what_frees_rests_and_wakes(self, store, clock, ear):
         first, second = await fill(store, A, 2)
