@@ -19,6 +19,7 @@ from proxy.core.account import ANY_MODEL, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.metrics import Metrics
 from proxy.pool import AccountStatus
+from proxy.reload import Reload
 
 OPEN: Final = frozenset({"/livez", "/readyz"})
 """What kubelets and balancers ask without a token; it tells nothing of accounts or clients."""
@@ -68,24 +69,33 @@ class AccountsView(msgspec.Struct, frozen=True):
 
 
 class StatusView(msgspec.Struct, frozen=True):
-    """The proxy in the JSON: `reasons` say why it is not ready, `accounts` counts them by state."""
+    """The proxy in the JSON: `reasons` say why it is not ready, `accounts` counts them by state.
+
+    `reload` is what came of the latest one, if there was any.
+    """
 
     version: str
     uptime: float
     ready: bool
     reasons: Sequence[str]
     accounts: Mapping[str, int]
+    reload: Reload | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Admin:
-    """Serves the operators. Without a token they are on this machine."""
+    """Serves the operators. Without a token they are on this machine; it may change at any time.
+
+    `more` are routes of others, behind the same guard.
+    """
 
     states: Callable[[], Awaitable[Sequence[AccountStatus]]]
     draining: Callable[[], bool]
     metrics: Metrics
     version: str
     token: str | None = field(default=None, repr=False)
+    last_reload: Callable[[], Reload | None] = lambda: None
+    more: Sequence[web.RouteDef] = ()
     started_at: float = field(default_factory=time.monotonic)
 
     def app(self) -> web.Application:
@@ -98,6 +108,7 @@ class Admin:
                 web.get("/metrics", self._metrics),
                 web.get("/admin/api/accounts", self._accounts),
                 web.get("/admin/api/status", self._status),
+                *self.more,
             ]
         )
         return app
@@ -142,7 +153,8 @@ class Admin:
         reasons = self._reasons(states)
         uptime = time.monotonic() - self.started_at
         counts = Counter(status.state for status in states)
-        return _json(StatusView(self.version, uptime, not reasons, reasons, counts))
+        reload = self.last_reload()
+        return _json(StatusView(self.version, uptime, not reasons, reasons, counts, reload))
 
     def _reasons(self, states: Sequence[AccountStatus]) -> list[str]:
         """Why no request should be sent here; none if there is no reason."""

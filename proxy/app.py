@@ -22,14 +22,15 @@ from proxy.forward import Forwarder
 from proxy.gateway import Gateway
 from proxy.http1.server import Server
 from proxy.http1.upstream import Upstreams
+from proxy.lineup import Lineup
 from proxy.logs import configure_logs
 from proxy.metrics import Metrics
 from proxy.pool import AccountPool
 from proxy.prober import Prober
 from proxy.quota import Quotas
+from proxy.reload import Reloader
 from proxy.store.memory import MemoryStore
 from proxy.store.state_file import StateFile
-from proxy.ways import way_to
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +38,17 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class App:
-    """The whole proxy. `async with` starts and stops it; `drain` comes before the stop."""
+    """The whole proxy. `async with` starts and stops it; `drain` comes before the stop.
 
-    def __init__(self, settings: Settings, access_log: AccessLog | None = None) -> None:
+    `read` reads the settings anew; without it they stay what they are.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        access_log: AccessLog | None = None,
+        read: Callable[[], Settings] | None = None,
+    ) -> None:
         self.settings = settings
         self.draining = False
         self.metrics = Metrics(version("headgate"))
@@ -48,10 +57,14 @@ class App:
         self.pool = AccountPool(
             self.store, settings.accounts, wiring.pool_policy(settings), self.metrics
         )
-        self.prober = Prober(self.pool, self.store, settings.accounts)
+        self.prober = Prober(self.pool, self.store)
+        self.lineup = Lineup(self.pool, self.prober)
         self.upstreams = Upstreams(wiring.upstream_timeouts(settings))
+        self.gateway = self._gateway()
         self.server = self._server()
-        self.admin = AdminServer(self._admin().app())
+        self.reloader = read and Reloader(read, settings, self.adopt, self.metrics)
+        self.operators = self._admin()
+        self.admin = AdminServer(self.operators.app())
         self._stack = AsyncExitStack()
         self._daemons = asyncio.TaskGroup()
 
@@ -65,6 +78,7 @@ class App:
                 await stack.enter_async_context(saved)
             await stack.enter_async_context(self.pool)
             await stack.enter_async_context(self.prober)
+            self.lineup.configure(self.settings.accounts)
             await self.admin.start(self.settings.admin.listen)
             stack.push_async_callback(self.admin.stop)
             listen = self.settings.listen
@@ -76,6 +90,15 @@ class App:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    def adopt(self, settings: Settings) -> None:
+        """Serve by these settings from now on, in all that needs no restart, and in one go."""
+        self.settings = settings
+        self.lineup.configure(settings.accounts)
+        self.gateway.authenticator.replace(settings.clients)
+        self.gateway.budget.adjust(settings.retries.share, settings.retries.floor)
+        self.gateway.forwarder.policy = wiring.relay_policy(settings)
+        self.operators.token = settings.admin.token
 
     async def drain(self, *, dwell: bool) -> None:
         """Turn unready, serve on for the dwell, then let what runs finish, within the limits."""
@@ -98,17 +121,17 @@ class App:
         """The port for operators."""
         return self.admin.port
 
-    def _server(self) -> Server:
+    def _gateway(self) -> Gateway:
         settings = self.settings
         forwarder = Forwarder(
             upstreams=self.upstreams,
-            ways={account.name: way_to(account) for account in settings.accounts},
+            ways=self.lineup.ways,
             metrics=self.metrics,
             clock=self.pool.now,
             policy=wiring.relay_policy(settings),
             failed=self.prober.hint,
         )
-        gateway = Gateway(
+        return Gateway(
             authenticator=Authenticator(settings.clients),
             quotas=Quotas(time.time),
             pool=self.pool,
@@ -117,8 +140,11 @@ class App:
             clock=self.pool.now,
             budget=wiring.retry_budget(settings),
         )
+
+    def _server(self) -> Server:
+        settings = self.settings
         self.metrics.watch_queue(lambda: self.pool.waiting)
-        edge = Edge(gateway.handle, self.metrics, self.access_log)
+        edge = Edge(self.gateway.handle, self.metrics, self.access_log)
         return Server(
             edge, edge.reject, wiring.http_limits(settings), wiring.http_timeouts(settings)
         )
@@ -130,12 +156,16 @@ class App:
             metrics=self.metrics,
             version=version("headgate"),
             token=self.settings.admin.token,
+            last_reload=lambda: self.reloader.last if self.reloader else None,
         )
 
     async def _start_daemons(self, stack: AsyncExitStack) -> None:
         """Start what runs for ever beside the requests; the stack will end it."""
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        for daemon in (self.metrics.watch_loop(),):
+        daemons = [self.metrics.watch_loop()]
+        if self.reloader is not None:
+            daemons.append(self.reloader.run())
+        for daemon in daemons:
             stack.callback(group.create_task(daemon).cancel)
 
 
@@ -157,12 +187,15 @@ def seldom_collecting() -> Iterator[None]:
 
 
 async def run(
-    settings: Settings, beside: Callable[[App], Coroutine[None, None, None]] | None = None
+    settings: Settings,
+    beside: Callable[[App], Coroutine[None, None, None]] | None = None,
+    read: Callable[[], Settings] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, and stop; a second signal is fast.
 
-    `beside` runs while the proxy does, and is cancelled with it. An interrupt comes from a person
-    who waits: it skips the dwell, which is for balancers.
+    `beside` runs while the proxy does, and is cancelled with it. `read` reads the settings anew,
+    on SIGHUP too. An interrupt comes from a person who waits: it skips the dwell, which is for
+    balancers.
     """
     configure_logs()
     loop = asyncio.get_running_loop()
@@ -170,7 +203,9 @@ async def run(
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stops.put_nowait, number)
     try:
-        async with App(settings) as app, asyncio.TaskGroup() as group:
+        async with App(settings, read=read) as app, asyncio.TaskGroup() as group:
+            if app.reloader is not None:
+                loop.add_signal_handler(signal.SIGHUP, app.reloader.ask)
             log.info("listening", data=str(settings.listen), admin=str(settings.admin.listen))
             aside = [group.create_task(beside(app))] if beside else []
             with seldom_collecting():
@@ -182,5 +217,5 @@ async def run(
             for task in (draining, second, *aside):
                 task.cancel()
     finally:
-        for number in STOP_SIGNALS:
+        for number in (*STOP_SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)

@@ -46,9 +46,13 @@ class Authenticator:
         brake: Brake | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clients = {client.digest: client for client in clients}
+        self.replace(clients)
         self._brake = brake or Brake()
         self._clock = clock
+
+    def replace(self, clients: Sequence[Client]) -> None:
+        """Know these clients from now on; requests that are under way go on."""
+        self._clients = {client.digest: client for client in clients}
 
     def client_of(self, headers: Sequence[tuple[bytes, bytes]], peer: str) -> Client:
         """Tell who sent a request with these headers (lower-case names) from `peer` (an address).

@@ -56,7 +56,7 @@ class Prober:
         self,
         pool: AccountPool,
         store: Store,
-        accounts: Iterable[Account],
+        accounts: Iterable[Account] = (),
         policy: ProbePolicy | None = None,
     ) -> None:
         self._pool = pool
@@ -99,7 +99,7 @@ class Prober:
         """Watch these accounts from now on."""
         wanted = {account.name: account for account in accounts if not account.plain}
         for name, watch in tuple(self._watches.items()):
-            if wanted.get(name) != watch.account:
+            if not _same_worker(wanted.get(name), watch.account):
                 del self._watches[name]
                 if watch.task is not None:
                     watch.task.cancel()
@@ -177,3 +177,7 @@ class Prober:
         news = not watch.up.is_set() or probe.login != watch.login
         if news and (probe.login is None or probe.login.ok):
             await self._store.wake(name, ANY_MODEL, Reason.AUTH)
+
+
+def _same_worker(one: Account | None, other: Account) -> bool:
+    return one is not None and (one.url, one.headers) == (other.url, other.headers)

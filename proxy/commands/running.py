@@ -1,7 +1,7 @@
 """What commands share: reading the configuration, running until the end, complaining."""
 
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +28,12 @@ def complain(message: object) -> None:
     click.echo(f"headgate: {message}", err=True)
 
 
-def read_settings(config: Path) -> "Settings":
+def read_settings(config: Path, read: "Callable[[Path], Settings] | None" = None) -> "Settings":
     """The settings, or the end of the command with a line for each problem."""
     from proxy.config import ConfigError, load
 
     try:
-        settings = load(config)
+        settings = (read or load)(config)
     except ConfigError as error:
         for problem in error.problems:
             complain(problem)

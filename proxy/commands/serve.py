@@ -1,17 +1,15 @@
 """`headgate serve`: the proxy in front of workers that run elsewhere."""
 
-import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from proxy.commands.running import (
-    BAD_CONFIG,
-    complain,
-    config_option,
-    read_settings,
-    run_to_the_end,
-)
+from proxy.commands.running import config_option, read_settings, run_to_the_end
+
+if TYPE_CHECKING:
+    from proxy.config import Settings
 
 
 @click.command()
@@ -19,15 +17,24 @@ from proxy.commands.running import (
 def serve(config: Path | None) -> None:
     """Serve the accounts of a configuration.
 
-    SIGTERM and SIGINT let what runs finish; a second one does not.
+    SIGTERM and SIGINT let what runs finish; a second one does not. SIGHUP, or a change of the
+    file, takes the new configuration into use.
     """
     if config is None:
         raise click.UsageError("--config FILE is needed; `headgate up` shows a demo without one.")
-    settings = read_settings(config)
-    if settings.logins:
-        names = ", ".join(login.name for login in settings.logins)
-        complain(f"{names}: accounts with `login` are for `headgate up`; serve needs a `url`")
-        sys.exit(BAD_CONFIG)
+    settings = read_settings(config, _load)
     from proxy.app import run
 
-    run_to_the_end(run(settings))
+    run_to_the_end(run(settings, read=partial(_load, config)))
+
+
+def _load(config: Path) -> "Settings":
+    """As `load`, but every account has its worker already."""
+    from proxy.config import ConfigError, Problem, load
+
+    settings = load(config)
+    if settings.logins:
+        names = ", ".join(login.name for login in settings.logins)
+        text = f"{names}: accounts with `login` are for `headgate up`; serve needs a `url`"
+        raise ConfigError([Problem("", text)], settings.files)
+    return settings

@@ -1,5 +1,6 @@
 """Configuration: one YAML file and `HEADGATE_*` variables in, one frozen `Settings` out."""
 
+from proxy.config.checks import digest_of
 from proxy.config.load import load
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.settings import (
@@ -34,5 +35,6 @@ __all__ = [
     "Retries",
     "Settings",
     "Timeouts",
+    "digest_of",
     "load",
 ]

@@ -26,15 +26,27 @@ _SAMPLE_DIGESTS = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a check may need to know: where relative paths start, and where warnings go."""
+    """What a check may need to know: where relative paths start, and where warnings go.
+
+    `files` gets every file that was read, with the digest of what it held ("" if it was not there).
+    """
 
     folder: Path
     warnings: list[str] = field(default_factory=list)
+    files: dict[Path, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, info: ValidationInfo) -> "Reading":
         """The reading that a check is part of."""
         return info.context if isinstance(info.context, Reading) else cls(Path())
+
+
+def digest_of(path: Path) -> str:
+    """The digest of what a file holds, "" if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _address(value: object) -> Address:
@@ -73,6 +85,7 @@ def _place(value: str, info: ValidationInfo) -> str:
 
 def _content(place: str, info: ValidationInfo) -> str:
     path = Path(place)
+    Reading.of(info).files[path] = digest_of(path)
     try:
         text, mode = path.read_text().strip(), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from proxy.config.checks import Reading
+from proxy.config.checks import Reading, digest_of
 from proxy.config.document import parse_yaml
 from proxy.config.problems import ConfigError, Problem, path_of
 from proxy.config.references import expand
@@ -19,23 +19,21 @@ from proxy.config.settings import Client, Settings
 
 def load(path: Path) -> Settings:
     """Read the file with the environment. Raises ConfigError with every problem there is."""
+    reading = Reading(path.absolute().parent, files={path: digest_of(path)})
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError([Problem("", f"cannot read {path}: {reason}")]) from None
-    return parse(text, path.absolute().parent)
+        return parse(_text(path), reading)
+    except ConfigError as error:
+        raise ConfigError(error.problems, reading.files) from None
 
 
-def parse(text: str, folder: Path) -> Settings:
-    """Read the text of a file that stands in `folder`, as `load` does."""
+def parse(text: str, reading: Reading) -> Settings:
+    """Read the text of a file, as `load` does."""
     missing: list[Problem] = []
     try:
         document = expand(parse_yaml(text), missing)
     except RecursionError:
         raise ConfigError([Problem("", "is nested too deeply")]) from None
     file = _merged(document, _environment())
-    reading = Reading(folder)
     broken = list(broken_rules(file))
     try:
         checked = File.model_validate(file, context=reading)
@@ -43,10 +41,18 @@ def parse(text: str, folder: Path) -> Settings:
         broken = [*map(_problem, error.errors(include_input=False)), *broken]
     if problems := [*missing, *_without_echoes(broken, missing)]:
         raise ConfigError(problems)
-    settings = checked.value(reading.warnings)
+    settings = checked.value(reading)
     if shared := list(_shared_keys(settings.clients)):
         raise ConfigError(shared)
     return settings
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError([Problem("", f"cannot read {path}: {reason}")]) from None
 
 
 def _shared_keys(clients: Sequence[Client]) -> Iterator[Problem]:

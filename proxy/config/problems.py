@@ -1,7 +1,8 @@
 """What is wrong with a configuration, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,11 +17,17 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; `problems` is all that is wrong with it."""
+    """The configuration cannot be used; `problems` is all that is wrong with it.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    `files` as in `Settings`: a change of any of them may mend it.
+    """
+
+    def __init__(
+        self, problems: Sequence[Problem], files: Mapping[Path, str] | None = None
+    ) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+        self.files = files or {}
 
 
 def path_of(steps: Sequence[str | int]) -> str:

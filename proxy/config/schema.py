@@ -1,7 +1,6 @@
 """The shape of the configuration file, checked by pydantic, which stays in this package."""
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +19,7 @@ from proxy.config.checks import (
     NotYet,
     Place,
     Positive,
+    Reading,
     Secret,
     SecretFile,
     StoreUrl,
@@ -124,6 +124,7 @@ class AccountEntry(_Entry):
     headers: dict[HeaderName, HeaderValue] = {}
     concurrency: Count = 6
     weight: Positive = 1.0
+    disabled: bool = False
     login: Annotated[LoginEntry, LoginShape] | None = None
     engine: Literal["cli", "api"] = "cli"
     command: str | None = None
@@ -182,11 +183,11 @@ class File(_Entry):
     limits: Limits = Limits()
     expose_account: bool = False
 
-    def value(self, warnings: Iterable[str]) -> Settings:
+    def value(self, reading: Reading) -> Settings:
         """What the file says, with nothing left to check."""
         return Settings(
-            accounts=tuple(a.account() for a in self.accounts if not a.login),
-            logins=tuple(a.local(a.login) for a in self.accounts if a.login),
+            accounts=tuple(a.account() for a in self.accounts if not (a.login or a.disabled)),
+            logins=tuple(a.local(a.login) for a in self.accounts if a.login and not a.disabled),
             clients=tuple(c.value() for c in self.clients),
             listen=self.listen,
             admin=self.admin.value(),
@@ -199,7 +200,8 @@ class File(_Entry):
             timeouts=self.timeouts,
             limits=self.limits,
             expose_account=self.expose_account,
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=tuple(dict.fromkeys(reading.warnings)),
+            files=reading.files,
         )
 
 

@@ -178,7 +178,8 @@ class Settings:
     """Everything that the proxy is told. `state_file` None keeps nothing over a restart.
 
     `accounts` have a worker of their own; the workers of `logins` are still to be started.
-    `warnings` are what an operator should hear of although it may run.
+    `warnings` are what an operator should hear of although it may run. `files` are those it was
+    read from, with digests of what they held.
     """
 
     accounts: tuple[Account, ...]
@@ -196,3 +197,4 @@ class Settings:
     limits: Limits = Limits()
     expose_account: bool = False
     warnings: tuple[str, ...] = ()
+    files: Mapping[Path, str] = field(default_factory=dict, compare=False, repr=False)

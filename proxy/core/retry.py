@@ -40,6 +40,10 @@ class RetryBudget:
     balance: float = 10.0
     earned_at: float = 0.0
 
+    def adjust(self, ratio: float, floor: float) -> None:
+        """Earn at this pace from now on."""
+        self.ratio, self.floor = ratio, floor
+
     def earn(self, now: float) -> None:
         """Count one request."""
         elapsed = max(0.0, now - self.earned_at)
