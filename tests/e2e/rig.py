@@ -74,7 +74,7 @@ class Process:
         await self.process.communicate()
 
 
-def worker(name: str, engine: dict, folder: Path) -> Process:
+def worker(name: str, engine: dict, folder: Path, **more: object) -> Process:
     """A worker of the account `name`; `engine` is the section of its configuration."""
     (kind,) = engine
     config = {
@@ -84,6 +84,7 @@ def worker(name: str, engine: dict, folder: Path) -> Process:
         "engine": kind,
         "drain": 1,
         **engine,
+        **more,
     }
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(config))

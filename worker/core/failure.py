@@ -21,6 +21,8 @@ from worker.core.verdict import (
 
 _SHORTEST_WAIT: Final = 1.0
 """Seconds; the CLI's own pause before it tries again is shorter, and so is no evidence."""
+_UNTOLD: Final = Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=60)
+"""A key's refusal that the CLI gives no notice of: it is silent on waits of over a minute."""
 _PREFIX: Final = re.compile(r"API Error: (\d{3} )?")
 _ACCOUNT_WINDOWS: Final = ("five_hour", "seven_day")
 _STATUS_OF_ERROR: Final = {
@@ -112,15 +114,15 @@ def _status(result: Result, error: str | None) -> int | None:
 
 def _told(result: Result, status: int | None) -> str:
     """What the client did wrong, in the provider's words where the CLI passes them on."""
-    named = _TOLD.get(result.api_error or "") or _TOLD.get(result.terminal_reason or "")
+    named = _TOLD.get(result.error_code or "") or _TOLD.get(result.terminal_reason or "")
     return named or _TOLD.get(status) or _PREFIX.sub("", result.result or "", count=1)
 
 
 def _verdict(result: Result, status: int | None, limit: LimitInfo | None, now: float) -> Verdict:
-    if result.api_error == "long_context_credits_required":
+    if result.error_code == "long_context_credits_required":
         return Verdict(Kind.CLIENT_ERROR)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return limited(limit, now) if limit else Verdict(Kind.THROTTLED)
+        return limited(limit, now) if limit else _UNTOLD
     if result.api_error_type == "overloaded_error":
         return Verdict(Kind.OVERLOADED)
     if result.terminal_reason == "prompt_too_long":

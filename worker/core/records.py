@@ -52,6 +52,12 @@ class Result(msgspec.Struct, tag="result"):
     api_error_status: int | None = None
     api_error_type: str | None = None
     api_error: str | None = None
+    api_error_code: str | None = None
+
+    @property
+    def error_code(self) -> str | None:
+        """The provider's own code of the error; a keyed login names it elsewhere."""
+        return self.api_error or self.api_error_code
 
 
 class System(msgspec.Struct, tag="system"):

@@ -90,12 +90,22 @@ def test_a_success_without_a_message_is_a_failure():
     assert failure.verdict == Verdict(Kind.WORKER_ERROR, started=True)
 
 
-def test_a_429_without_any_event_is_throttled():
+def test_a_429_without_any_notice_asks_for_a_minute_at_least():
     refused = Result(is_error=True, api_error_status=429, api_error_type="rate_limit_error")
 
     failure = failure_of_result(refused, "rate_limit", None, begun=False, now=NOW)
 
-    assert failure.verdict == Verdict(Kind.THROTTLED)
+    assert failure.verdict == Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=60)
+
+
+@pytest.mark.parametrize("field", ["api_error", "api_error_code"])
+def test_a_long_context_without_credits_is_the_requests_own_fault(field):
+    code = {field: "long_context_credits_required"}
+    refused = Result(is_error=True, api_error_status=429, **code)
+
+    failure = failure_of_result(refused, "rate_limit", None, begun=False, now=NOW)
+
+    assert (failure.verdict, failure.status) == (Verdict(Kind.CLIENT_ERROR), 400)
 
 
 def test_a_timeout_names_its_stage():
