@@ -21,5 +21,5 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def _read(request: web.Request) -> tuple[Turn, Voice]:
     chat = decode_chat(await read_body(request))
     asked = to_messages(chat)
-    voice = ChatVoice(int(time.time()), own_usage=chat.wants_usage)
+    voice = ChatVoice(int(time.time()), own_usage=chat.wants_usage, json=chat.wants_json)
     return turn_of(request, msgspec.json.encode(asked), asked), voice

@@ -52,15 +52,16 @@ class ChatVoice:
 
     ping: Final = b": ping\n\n"
 
-    def __init__(self, created: int, *, own_usage: bool) -> None:
+    def __init__(self, created: int, *, own_usage: bool, json: bool = False) -> None:
         self._created = created
-        self._stream = ChatStream(created, own_usage=own_usage)
+        self._json = json
+        self._stream = ChatStream(created, own_usage=own_usage, json=json)
 
     def answer_id(self, message: str) -> str:
         return message
 
     def whole(self, message: bytes) -> bytes:
-        return completion(message, self._created)
+        return completion(message, self._created, json=self._json)
 
     def event(self, event: Event) -> bytes:
         return b"".join(b"data: %b\n\n" % chunk for chunk in self._stream.feed(event.data))

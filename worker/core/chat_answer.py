@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from worker.core.json_only import json_only
 from worker.core.message import Block
 
 _REASONS: Final = {
@@ -25,8 +26,11 @@ class _Said(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Said)
 
 
-def completion(message: bytes, created: int) -> bytes:
-    """The `chat.completion` that says what the message says; `created` is in epoch seconds."""
+def completion(message: bytes, created: int, *, json: bool = False) -> bytes:
+    """The `chat.completion` that says what the message says; `created` is in epoch seconds.
+
+    With `json` its content is the JSON object in what the message says.
+    """
     said = _decoder.decode(message)
     told = {
         "id": said.id,
@@ -36,7 +40,7 @@ def completion(message: bytes, created: int) -> bytes:
         "choices": [
             {
                 "index": 0,
-                "message": _message(said.content),
+                "message": _message(said.content, json=json),
                 "logprobs": None,
                 "finish_reason": finish_reason(said.stop_reason),
             }
@@ -71,7 +75,7 @@ def tool_call(block: Block, arguments: str) -> Block:
     return {"id": block.get("id"), "type": "function", "function": function}
 
 
-def _message(content: list[Block]) -> Block:
+def _message(content: list[Block], *, json: bool) -> Block:
     texts = [block.get("text") for block in content if block.get("type") == "text"]
     thoughts = [block.get("thinking") for block in content if block.get("type") == "thinking"]
     calls = [
@@ -79,7 +83,9 @@ def _message(content: list[Block]) -> Block:
         for block in content
         if block.get("type") == "tool_use"
     ]
-    said: Block = {"role": "assistant", "content": _joined(texts), "refusal": None}
+    words = _joined(texts)
+    words = json_only(words) if json and words else words
+    said: Block = {"role": "assistant", "content": words, "refusal": None}
     if thoughts:
         said["reasoning_content"] = _joined(thoughts)
     if calls:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from worker.core.translation import Function
 from worker.errors import BadRequestError
 
 
@@ -71,13 +72,6 @@ class ToolMessage(msgspec.Struct, tag_field="role", tag="tool"):
 Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
 
 
-class Function(msgspec.Struct):
-    name: str
-    description: str | None = None
-    parameters: dict[str, object] | None = None
-    strict: bool | None = None
-
-
 class Tool(msgspec.Struct, tag="function"):
     function: Function
 
@@ -98,7 +92,8 @@ class StreamOptions(msgspec.Struct):
 class ChatRequest(msgspec.Struct):
     """The request; `None` is what the SDKs send for what is not set.
 
-    `thinking` is the Messages API's own: there is no other way to ask for reasoning.
+    `thinking` is the Messages API's own: it tells more exactly than `reasoning_effort` how to
+    reason, and wins over it.
     """
 
     model: str
@@ -115,6 +110,8 @@ class ChatRequest(msgspec.Struct):
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     thinking: dict[str, object] | None = None
+    reasoning_effort: str | None = None
+    modalities: list[str] | None = None
     n: int | None = None
     logprobs: bool | None = None
     functions: list[object] | None = None
@@ -123,6 +120,11 @@ class ChatRequest(msgspec.Struct):
     def wants_usage(self) -> bool:
         """Whether a stream ends with a chunk about its usage."""
         return bool(self.stream_options and self.stream_options.include_usage)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer's content has to be one JSON object, of whatever form."""
+        return self.response_format is not None and self.response_format.type == "json_object"
 
 
 _decoder = msgspec.json.Decoder(ChatRequest)

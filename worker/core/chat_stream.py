@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from worker.core.chat_answer import finish_reason, tool_call, usage
+from worker.core.json_only import JsonOnly
 from worker.core.message import Block, decode_event
 
 _DONE: Final = b"[DONE]"
@@ -16,12 +17,13 @@ class ChatStream:
     """Takes one message's events in order and gives the data of chunks.
 
     Usage stands on the last chunk of the choice, or on a chunk of its own where the client asked
-    for that. `created` is in epoch seconds.
+    for that. `created` is in epoch seconds. With `json` the content is the JSON object in it.
     """
 
-    def __init__(self, created: int, *, own_usage: bool) -> None:
+    def __init__(self, created: int, *, own_usage: bool, json: bool = False) -> None:
         self._head: Block = {"id": "", "object": "chat.completion.chunk", "created": created}
         self._own_usage = own_usage
+        self._json = JsonOnly() if json else None
         self._stop_reason: object = None
         self._usage: Block = {}
         self._calls: dict[int, int] = {}
@@ -62,7 +64,10 @@ class ChatStream:
 
     def _said(self, index: int, delta: Block) -> Iterator[bytes]:
         for source, target in _SAID.items():
-            if words := delta.get(source):
+            words = delta.get(source)
+            if source == "text" and self._json:
+                words = self._json.feed(str(words or ""))
+            if words:
                 yield self._delta({target: words})
         part = delta.get("partial_json")
         if part and index in self._calls:
@@ -75,6 +80,8 @@ class ChatStream:
 
     def _ended(self) -> Iterator[bytes]:
         """Only now: nobody may take a stream that breaks after its stop reason for finished."""
+        if self._json and (rest := self._json.rest()):
+            yield self._delta({"content": rest})
         told = usage(self._usage)
         finished = finish_reason(self._stop_reason)
         yield self._delta({}, finished, None if self._own_usage else told)

@@ -242,7 +242,6 @@ def test_nothing_is_fetched(url):
         ({"n": 0}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"functions": [{"name": "f"}]}, "functions"),
-        ({"response_format": {"type": "json_object"}}, "json_object"),
         ({"response_format": {"type": "json_schema"}}, "schema"),
         ({"response_format": {"type": "grammar"}}, "response_format"),
         ({"tools": [SEE], "tool_choice": "sometimes"}, "tool_choice"),
