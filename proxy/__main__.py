@@ -2,6 +2,7 @@
 
 import click
 
+from proxy.commands.accounts import accounts
 from proxy.commands.check_config import check_config
 from proxy.commands.keys import keys
 from proxy.commands.login import login
@@ -16,7 +17,7 @@ def main() -> None:
     """One endpoint in front of a fleet of accounts."""
 
 
-for command in (up, serve, login, status, check_config, keys):
+for command in (up, serve, login, status, accounts, check_config, keys):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The admin port: is it alive, is it ready, what do the accounts do, and the metrics."""
 
 import asyncio
-import hmac
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,23 +10,17 @@ from typing import Final
 import msgspec
 import prometheus_client
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from proxy.auth import is_loopback_name, is_loopback_peer
 from proxy.config import Address
 from proxy.core.account import ANY_MODEL, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.guard import HEADERS, answer, guard
 from proxy.metrics import Metrics
 from proxy.pool import AccountStatus
 from proxy.reload import Reload
 
-OPEN: Final = frozenset({"/livez", "/readyz"})
-"""What kubelets and balancers ask without a token; it tells nothing of accounts or clients."""
-
 OUT_OF_SERVICE: Final = frozenset({Reason.NOT_READY, Reason.AUTH, Reason.BILLING, Reason.DRAINED})
 """States that time alone does not end. A limit is not one of them: it is answered honestly."""
-
-_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -100,7 +93,7 @@ class Admin:
 
     def app(self) -> web.Application:
         """The application of the admin listener."""
-        app = web.Application(middlewares=[self._guard])
+        app = web.Application(middlewares=[guard(lambda: self.token)])
         app.add_routes(
             [
                 web.get("/livez", self._live),
@@ -113,40 +106,22 @@ class Admin:
         )
         return app
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse before anything else: a route without a guard cannot exist."""
-        if request.path not in OPEN and (refusal := self._refusal(request)):
-            return refusal
-        return await handler(request)
-
-    def _refusal(self, request: web.Request) -> web.Response | None:
-        if self.token is None:
-            here = is_loopback_peer(request.remote or "") and is_loopback_name(request.host)
-            return None if here else _json({"error": "only this machine is served"}, 403)
-        sent = request.headers.get("authorization", "").encode()
-        if hmac.compare_digest(sent, f"Bearer {self.token}".encode()):
-            return None
-        refusal = _json({"error": "the admin token is missing or wrong"}, 401)
-        refusal.headers["www-authenticate"] = "Bearer"
-        return refusal
-
     async def _live(self, _: web.Request) -> web.Response:
-        return _json({"live": True})
+        return answer({"live": True})
 
     async def _ready(self, _: web.Request) -> web.Response:
         reasons = self._reasons(await self.states())
-        return _json({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        return answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         states = await self.states()
         text = await asyncio.to_thread(self.metrics.render, states)
         kind = prometheus_client.CONTENT_TYPE_LATEST
-        return web.Response(body=text, headers={**_HEADERS, "content-type": kind})
+        return web.Response(body=text, headers={**HEADERS, "content-type": kind})
 
     async def _accounts(self, _: web.Request) -> web.Response:
         views = [AccountView.of(status) for status in await self.states()]
-        return _json(AccountsView(time.time(), views))
+        return answer(AccountsView(time.time(), views))
 
     async def _status(self, _: web.Request) -> web.Response:
         states = await self.states()
@@ -154,7 +129,7 @@ class Admin:
         uptime = time.monotonic() - self.started_at
         counts = Counter(status.state for status in states)
         reload = self.last_reload()
-        return _json(StatusView(self.version, uptime, not reasons, reasons, counts, reload))
+        return answer(StatusView(self.version, uptime, not reasons, reasons, counts, reload))
 
     def _reasons(self, states: Sequence[AccountStatus]) -> list[str]:
         """Why no request should be sent here; none if there is no reason."""
@@ -186,8 +161,3 @@ class AdminServer:
     async def stop(self) -> None:
         """Hang up."""
         await self._runner.cleanup()
-
-
-def _json(content: object, status: int = 200) -> web.Response:
-    body = msgspec.json.encode(content)
-    return web.Response(body=body, status=status, content_type="application/json", headers=_HEADERS)

@@ -25,6 +25,7 @@ from proxy.http1.upstream import Upstreams
 from proxy.lineup import Lineup
 from proxy.logs import configure_logs
 from proxy.metrics import Metrics
+from proxy.operations import Operations
 from proxy.pool import AccountPool
 from proxy.prober import Prober
 from proxy.quota import Quotas
@@ -150,6 +151,9 @@ class App:
         )
 
     def _admin(self) -> Admin:
+        operations = Operations(
+            accounts=lambda: self.lineup.names, store=self.store, reloader=self.reloader
+        )
         return Admin(
             states=self.pool.states,
             draining=lambda: self.draining,
@@ -157,6 +161,7 @@ class App:
             version=version("headgate"),
             token=self.settings.admin.token,
             last_reload=lambda: self.reloader.last if self.reloader else None,
+            more=operations.routes(),
         )
 
     async def _start_daemons(self, stack: AsyncExitStack) -> None:

@@ -38,6 +38,11 @@ class Lineup:
         """The names that no discovered account may have."""
         return frozenset(account.name for account in self._configured)
 
+    @property
+    def names(self) -> frozenset[AccountName]:
+        """All that serve."""
+        return self.configured | {account.name for account in self._discovered}
+
     def _serve(self) -> None:
         everyone = {a.name: a for a in (*self._configured, *self._discovered)}
         everyone |= {a.name: a for a in self._configured}

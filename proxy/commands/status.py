@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
+from proxy.commands.admin_port import admin_options, ask_admin
 from proxy.commands.running import CANNOT_RUN, complain
 
 if TYPE_CHECKING:
@@ -22,18 +21,16 @@ _COLOURS = {"ready": "green", "probation": "yellow", "burst": "yellow"}
 
 
 @click.command()
-@click.option("--admin", default="http://127.0.0.1:8081", show_default=True, metavar="URL")
-@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@admin_options
 @click.option("--json", "as_json", is_flag=True, help="What the admin port says, unchanged.")
 def status(*, admin: str, token_file: Path | None, as_json: bool) -> None:
     """Show how each account stands.
 
     Its state, why, until when, what it carries, and how much of its windows is used.
     """
-    try:
-        body = _fetch(admin, token_file.read_text().strip() if token_file else None)
-    except (OSError, HTTPException, ValueError) as error:
-        complain(f"{admin}: {error}")
+    code, body = ask_admin(admin, token_file, "GET", "/admin/api/accounts")
+    if code != HTTPStatus.OK:
+        complain(f"{admin}: {code} {HTTPStatus(code).phrase}")
         sys.exit(CANNOT_RUN)
     if as_json:
         click.echo(body)
@@ -45,21 +42,6 @@ def status(*, admin: str, token_file: Path | None, as_json: bool) -> None:
 
     view = msgspec.json.decode(body, type=AccountsView)
     Console().print(_table(view))
-
-
-def _fetch(admin: str, token: str | None) -> bytes:
-    """The accounts as JSON. Raises OSError or HTTPException, also when it is refused."""
-    url = urlsplit(admin)
-    if not url.hostname:
-        raise ValueError("should be an address such as http://127.0.0.1:8081")
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    with closing(HTTPConnection(url.hostname, url.port or 8081, timeout=10)) as connection:
-        connection.request("GET", "/admin/api/accounts", headers=headers)
-        answer = connection.getresponse()
-        body = answer.read()
-    if answer.status != 200:  # noqa: PLR2004
-        raise HTTPException(f"{answer.status} {answer.reason}")
-    return body
 
 
 def _table(view: "AccountsView") -> "Table":

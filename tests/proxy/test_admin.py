@@ -180,7 +180,7 @@ async def test_probes_need_neither_token_nor_name():
 
 
 async def test_a_claim_to_be_local_is_no_proof(monkeypatch):
-    monkeypatch.setattr("proxy.admin.is_loopback_peer", lambda peer: peer == "192.0.2.1")
+    monkeypatch.setattr("proxy.guard.is_loopback_peer", lambda peer: peer == "192.0.2.1")
     async with operator() as ask:
         sent = {"x_forwarded_for": "192.0.2.1", "forwarded": "for=192.0.2.1"}
         assert (await ask.get("/metrics", **sent))[0] == 403
