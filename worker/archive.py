@@ -62,7 +62,10 @@ class _Session:
 
 
 class Archive:
-    """Sessions by client; one client's are nothing to another. The longest unused go first."""
+    """Sessions by client; one client's are nothing to another. The longest unused go first.
+
+    `size` is about what they take in memory (bytes).
+    """
 
     def __init__(self, limits: ArchiveLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
@@ -70,7 +73,12 @@ class Archive:
         self._sessions: OrderedDict[tuple[str, str], _Session] = OrderedDict()
         self._answers: dict[tuple[str, str], str] = {}
         self._pending: deque[_Pending] = deque()
-        self._size = 0
+        self.size = 0
+
+    @property
+    def kept(self) -> int:
+        """How many sessions, of all clients."""
+        return len(self._sessions)
 
     def keep(self, client: str, exchange: Exchange, *, content: bool = True) -> None:
         """Keep a turn that has ended, well or not; without `content`, only that it was.
@@ -86,7 +94,7 @@ class Archive:
         oldest = self._clock() - self._limits.ttl
         while self._sessions:
             key, session = next(iter(self._sessions.items()))
-            if session.view.last_used_at >= oldest and self._size <= self._limits.max_bytes:
+            if session.view.last_used_at >= oldest and self.size <= self._limits.max_bytes:
                 return
             self._drop(key)
 
@@ -127,7 +135,7 @@ class Archive:
     def _opened(self, key: tuple[str, str], now: float) -> _Session:
         session = _Session(SessionView(key[1], now, now), Thread())
         self._sessions[key] = session
-        self._size += session.thread.size
+        self.size += session.thread.size
         return session
 
     def _take_in(self, pending: _Pending) -> None:
@@ -137,15 +145,15 @@ class Archive:
         session.view = session.view.after(exchange)
         self._sessions.move_to_end(key)
         if pending.content:
-            self._size -= session.thread.size
+            self.size -= session.thread.size
             with suppress(*_MALFORMED):
                 session.thread.add(exchange)
                 self._answers[client, exchange.id] = exchange.session
-            self._size += session.thread.size
+            self.size += session.thread.size
 
     def _drop(self, key: tuple[str, str]) -> None:
         session = self._sessions.pop(key)
-        self._size -= session.thread.size
+        self.size -= session.thread.size
         for answer in session.thread.answers:
             if self._answers.get((key[0], answer)) == key[1]:
                 del self._answers[key[0], answer]

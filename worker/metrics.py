@@ -1,6 +1,8 @@
 """Every metric of a worker, one method per thing worth counting."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -10,9 +12,12 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.samples import Sample
 
 from worker.core.usage import Usage, family_of
 
+_TURNS: Final = frozenset({"/v1/messages", "/v1/chat/completions", "/v1/responses"})
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 
 
@@ -69,6 +74,26 @@ class Metrics:
         for kind in Usage.__slots__:
             self._tokens.labels(family_of(model), kind).inc(getattr(usage, kind))
 
+    def turns(self) -> Mapping[str, int]:
+        """How many turns ended with which verdict."""
+        counts: defaultdict[str, int] = defaultdict(int)
+        for sample in _samples(self._ended, "_count"):
+            if sample.labels["route"] in _TURNS:
+                counts[sample.labels["verdict"]] += int(sample.value)
+        return counts
+
+    def tokens(self) -> Mapping[str, Mapping[str, int]]:
+        """The tokens used, by model family and kind."""
+        found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for sample in _samples(self._tokens, "_total"):
+            found[sample.labels["family"]][sample.labels["kind"]] = int(sample.value)
+        return found
+
     def render(self) -> bytes:
         """The text exposition."""
         return generate_latest(self._registry)
+
+
+def _samples(metric: MetricWrapperBase, suffix: str) -> Iterable[Sample]:
+    for family in metric.collect():
+        yield from (sample for sample in family.samples if sample.name.endswith(suffix))

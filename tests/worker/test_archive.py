@@ -143,7 +143,7 @@ def test_a_turn_costs_only_what_is_new_in_it(archive):
     assert kept is not None
     assert len(kept.request["messages"]) == 39
     assert archive.forget("alice", ONE)
-    assert archive._size == 0
+    assert archive.size == 0
     assert archive._answers == {}
 
 

@@ -10,7 +10,7 @@ from worker.core.verdict import Kind, Scope, Verdict
 from worker.engines.base import TurnFailedError
 from worker.errors import ClientGoneError, UnauthorizedError, WorkerError
 
-_OPENAI_PATHS = ("/v1/chat/completions", "/v1/responses")
+_OPENAI_PATHS = ("/v1/chat/completions", "/v1/conversations", "/v1/responses")
 
 
 def verdict_of(error: WorkerError) -> Verdict:
@@ -26,6 +26,13 @@ def verdict_of(error: WorkerError) -> Verdict:
             return Verdict(Kind.WORKER_ERROR)
         case _:
             return Verdict(Kind.CLIENT_ERROR)
+
+
+def success(request: web.Request, told: object) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        body=msgspec.json.encode(told), content_type="application/json", headers=identity(request)
+    )
 
 
 def error_response(request: web.Request, error: WorkerError) -> web.Response:

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from worker.api.answers import error_response
+from worker.api.guard import OPEN
 from worker.api.parts import PARTS, REQUEST_ID, VERDICT
 from worker.core.verdict import Kind, Verdict
 from worker.engines.base import TurnFailedError
@@ -24,7 +25,7 @@ from worker.errors import (
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _PRINTABLE: Final = re.compile(r"[!-~]{1,128}")
-_QUIET: Final = frozenset({"/state", "/health", "/livez", "/metrics"})
+_QUIET: Final = frozenset({"/state", "/metrics", "/health", "/health/ready", *OPEN})
 _log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("worker")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from worker.errors import UnavailableError
 
@@ -17,6 +17,7 @@ class Gate:
     def __init__(self, slots: Callable[[], int], patience: float = 1.0) -> None:
         self.draining = False
         self.busy = 0
+        self.waiting = 0
         self._slots = slots
         self._patience = patience
         self._idle = asyncio.Event()
@@ -55,8 +56,13 @@ class Gate:
         return self.busy >= self._slots()
 
     async def _wait(self) -> None:
-        with suppress(TimeoutError):
+        self.waiting += 1
+        try:
             async with asyncio.timeout(self._patience):
                 while self._full() and not self.draining:
                     self._stirred.clear()
                     await self._stirred.wait()
+        except TimeoutError:
+            return
+        finally:
+            self.waiting -= 1

@@ -3,10 +3,14 @@
 import hmac
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
+from typing import Final
 
 from aiohttp import web
 
 from worker.errors import UnauthorizedError
+
+OPEN: Final = frozenset({"/livez", "/health/live"})
+"""The routes for those who have no token and learn nothing: whether the process runs."""
 
 
 class Guard:
@@ -17,6 +21,9 @@ class Guard:
 
     def check(self, request: web.Request) -> None:
         """Raise `UnauthorizedError` unless the request may be served."""
+        resource = request.match_info.route.resource
+        if resource is not None and resource.canonical in OPEN:
+            return
         if self._digest is not None:
             given = request.headers.getall("authorization", ())
             scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")

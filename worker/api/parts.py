@@ -1,6 +1,7 @@
 """What the handlers share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import time
 from typing import Final
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from worker.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One worker's parts, built by `worker.app`."""
+    """One worker's parts, built by `worker.app`. `started_at` is in epoch seconds."""
 
     settings: Settings
     engine: Engine
@@ -24,6 +25,7 @@ class Parts:
     guard: Guard
     metrics: Metrics
     archive: Archive
+    started_at: float = field(default_factory=time)
 
 
 PARTS: Final = web.AppKey("parts", Parts)

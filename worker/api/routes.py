@@ -2,7 +2,15 @@
 
 from aiohttp import web
 
-from worker.api import chat_completions, messages, models, state
+from worker.api import (
+    about,
+    chat_completions,
+    conversations,
+    messages,
+    models,
+    sessions,
+    state,
+)
 from worker.api.edge import edge
 from worker.api.parts import PARTS, Parts
 
@@ -16,8 +24,28 @@ def make_app(parts: Parts) -> web.Application:
     app.router.add_post("/v1/messages/count_tokens", messages.count_tokens)
     app.router.add_get("/v1/models", models.list_models)
     app.router.add_get("/v1/models/{id:.+}", models.get_model)
-    app.router.add_get("/state", state.state)
-    app.router.add_get("/health", state.health)
-    app.router.add_get("/livez", state.health)
-    app.router.add_get("/metrics", state.metrics)
+    _add_management(app.router)
     return app
+
+
+def _add_management(router: web.UrlDispatcher) -> None:
+    """What is not a turn: sessions by their clients, and the worker itself."""
+    session, conversation = "/v1/sessions/{id}", "/v1/conversations/{id}"
+    router.add_get("/v1/sessions", sessions.list_sessions)
+    router.add_get(session, sessions.get_session)
+    router.add_delete(session, sessions.delete_session)
+    router.add_get(f"{session}/transcript", sessions.transcript)
+    router.add_get("/v1/conversations", conversations.list_conversations)
+    router.add_get(conversation, conversations.get_conversation)
+    router.add_delete(conversation, conversations.delete_conversation)
+    router.add_get(f"{conversation}/items", conversations.list_items)
+    router.add_get(f"{conversation}/items/{{item}}", conversations.get_item)
+    router.add_get("/v1/auth/status", about.auth_status)
+    router.add_get("/stats", about.stats)
+    router.add_get("/version", about.version)
+    router.add_get("/health", about.health)
+    router.add_get("/health/ready", about.ready)
+    router.add_get("/health/live", about.live)
+    router.add_get("/livez", about.live)
+    router.add_get("/state", state.state)
+    router.add_get("/metrics", state.metrics)

@@ -1,4 +1,4 @@
-"""What a worker tells of itself: `/state`, `/health`, `/metrics`."""
+"""What a worker tells the proxy and Prometheus: `/state`, `/metrics`."""
 
 from importlib.metadata import version
 from typing import Final
@@ -7,22 +7,22 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from worker.api.parts import PARTS
+from worker.api.parts import PARTS, Parts
 
-_VERSION: Final = version("headgate")
+VERSION: Final = version("headgate")
 
 
 async def state(request: web.Request) -> web.Response:
     """What the proxy asks every two seconds."""
     parts = request.app[PARTS]
     now = parts.engine.state()
-    draining = parts.gate.draining
+    reason = why_unready(parts)
     told = {
         "account": parts.settings.account,
         "engine": parts.engine.name,
-        "versions": {"headgate": _VERSION, **now.versions},
-        "ready": now.ready and not draining,
-        "reason": "draining" if draining else now.reason,
+        "versions": {"headgate": VERSION, **now.versions},
+        "ready": reason is None,
+        "reason": reason,
         "login": now.login,
         "windows": now.windows,
         "limit": now.limit,
@@ -34,12 +34,12 @@ async def state(request: web.Request) -> web.Response:
     return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 
 
-async def health(_request: web.Request) -> web.Response:
-    """The process runs and answers; whether it can serve is the state's business."""
-    return web.json_response({"status": "ok"})
-
-
 async def metrics(request: web.Request) -> web.Response:
     """For Prometheus."""
     body = request.app[PARTS].metrics.render()
     return web.Response(body=body, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def why_unready(parts: Parts) -> str | None:
+    """Why no turn would be served now, in a word; None if one would."""
+    return "draining" if parts.gate.draining else parts.engine.state().reason

@@ -1,26 +1,44 @@
 """The one place that names, guards, answers and accounts for requests."""
 
+from time import time
+
 import msgspec
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from tests.worker.rig import ASK, serving
+from tests.worker.rig import ASK, BASE, Scripted, serving
+from worker.app import make_runner
+from worker.archive import Exchange
+from worker.config import parse
+from worker.core.history import Utterance, chain
 
-ROUTES = [
-    ("POST", "/v1/messages"),
-    ("POST", "/v1/messages/count_tokens"),
-    ("GET", "/v1/models"),
-    ("GET", "/v1/models/claude-x"),
-    ("GET", "/state"),
-    ("GET", "/health"),
-    ("GET", "/livez"),
-    ("GET", "/metrics"),
-]
+SESSION = "5" * 32
+KEPT = Exchange("msg_1", SESSION, "claude-x", time(), ASK, {"role": "assistant", "content": []})
+ITEM = "msg_" + chain(b"", [Utterance("user", [{"type": "text", "text": "hi"}])]).hex()
+"""The id of what was asked in that session."""
+
+
+def asked_of(resource: str) -> str:
+    """A path that a route answers with a 200."""
+    model = resource.startswith("/v1/models/")
+    return resource.replace("{id}", "claude-x" if model else SESSION).replace("{item}", ITEM)
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every route there is."""
+    table = make_runner(parse(BASE, {}), Scripted()).app.router.routes()
+    found = [(route.method, asked_of(route.resource.canonical)) for route in table]
+    return [route for route in found if route[0] != "HEAD"]
+
+
+ROUTES = routes()
+OPEN = [("GET", "/health/live"), ("GET", "/livez")]
+GUARDED = [route for route in ROUTES if route not in OPEN]
 TOKEN = "a-worker-token"
 
 
-@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("GET", "/none"), ("PUT", "/state")])
+@pytest.mark.parametrize(("method", "path"), [*GUARDED, ("GET", "/none"), ("PUT", "/state")])
 @pytest.mark.parametrize(
     "headers",
     [
@@ -50,6 +68,7 @@ async def test_nothing_is_served_without_the_token(engine, method, path, headers
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_everything_is_served_with_it(engine, method, path):
     async with serving(engine, token=TOKEN) as worker:
+        worker.parts.archive.keep("local", KEPT)
         asked = worker.session.request(
             method,
             worker.url + path,
@@ -58,6 +77,14 @@ async def test_everything_is_served_with_it(engine, method, path):
         )
         async with asked as answer:
             assert answer.status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), OPEN)
+async def test_only_whether_it_lives_is_told_without_a_token(engine, method, path):
+    async with serving(engine, token=TOKEN) as worker:
+        async with worker.session.request(method, worker.url + path) as answer:
+            assert answer.status == 200
+            assert await answer.json() == {"status": "ok"}
 
 
 async def test_without_a_token_loopback_is_served_but_no_page_of_a_browser(worker):
@@ -92,7 +119,9 @@ async def test_what_is_not_there_is_said_in_the_envelope(worker, method, path, s
     assert ("allow" in answer.headers) is (status == 405)
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions/c1", "/v1/responses", "/v1/responses/r1"])
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions/c1", "/v1/conversations/c/x", "/v1/responses/r1/x"]
+)
 async def test_openai_paths_are_refused_in_their_own_dialect(worker, path):
     async with worker.post(path=path) as answer:
         body = await answer.json()
