@@ -52,7 +52,8 @@ def pieces(text: str) -> list[str]:
 
 def answer_to(request: Request, tokens: int) -> Answer:
     """Answer the last user message; `tokens` is the length where nothing else decides."""
-    said, markers = read_markers(request.last_user().text())
+    said, _ = read_markers(request.last_user().text())
+    _, markers = read_markers(request.directions()[0])
     thought = Part("thinking", prose("thinking " + said, _THOUGHT))
     parts = [thought] if _thinks(request, markers) else []
     calls = _calls(request, markers)
@@ -71,7 +72,12 @@ def _thinks(request: Request, markers: Sequence[Marker]) -> bool:
 
 def _calls(request: Request, markers: Sequence[Marker]) -> list[Part]:
     """The offered tools that the prompt asks for; `mcp__SERVER__` may be left out."""
-    orders = [marker for marker in markers if "tool" in marker.args]
+    _, rounds = request.directions()
+    orders = [
+        marker
+        for marker in markers
+        if "tool" in marker.args and marker.args.get("step", "1") == str(rounds + 1)
+    ]
     if not orders:
         return []
     seed = hashlib.sha256(b"".join(request.segments())).hexdigest()[:22]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -81,6 +82,14 @@ class Request(msgspec.Struct):
     def last_user(self) -> Message:
         """The turn to answer. A `system` message may stand behind it."""
         return next(message for message in reversed(self.messages) if message.role == "user")
+
+    def directions(self) -> tuple[str, int]:
+        """The last words of the user, and how many rounds of tools have answered them since."""
+        said = [message for message in self.messages if message.role == "user"]
+        results = [*takewhile(lambda message: not message.text(), reversed(said))]
+        if len(results) == len(said):
+            return "", 0
+        return said[-1 - len(results)].text(), len(results)
 
     def segments(self) -> Iterator[bytes]:
         """The prompt in canonical pieces, in the order in which a provider caches it."""

@@ -1,7 +1,7 @@
 import pytest
 
 from simulator.answers import answer_to, pieces
-from simulator.prompt import Choice, Message, Request, Tool
+from simulator.prompt import Block, Choice, Message, Request, Tool
 
 
 def answer(said, **fields):
@@ -60,6 +60,21 @@ def test_parallel_calls_are_made_to_the_tools_that_are_offered():
     assert result.parts[1].content()["input"] == {"p": 1}
     assert len({part.id for part in result.parts}) == 3
     assert result.stop_reason == "tool_use"
+
+
+def test_calls_in_steps_follow_each_others_results():
+    said = "go [[sim:tool=read]] [[sim:tool=read step=2]] [[sim:tool=read step=3]]"
+    messages = [Message("user", said)]
+    made = []
+    for _ in range(4):
+        result = answer_to(Request("claude-x", messages, max_tokens=99, tools=[Tool("read")]), 24)
+        blocks = [Block(part.type, id=part.id, text=part.body) for part in result.parts]
+        calls = [block for block in blocks if block.type == "tool_use"]
+        results = [Block("tool_result", tool_use_id=b.id, content="it") for b in calls]
+        messages += [Message("assistant", blocks), Message("user", results)]
+        made.append((result.stop_reason, len(calls)))
+
+    assert made == [("tool_use", 1)] * 3 + [("end_turn", 0)]
 
 
 def test_without_the_tool_there_is_only_text():
