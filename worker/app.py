@@ -16,7 +16,7 @@ from worker.api.guard import Guard
 from worker.api.parts import PARTS, Parts
 from worker.api.routes import make_app
 from worker.archive import Archive, ArchiveLimits
-from worker.config import ApiSettings, CliSettings, ConfigError, Settings
+from worker.config import ApiSettings, CliSettings, ConfigError, OpenaiSettings, Settings
 from worker.engines.base import Engine
 from worker.errors import WorkerError
 from worker.metrics import Metrics
@@ -27,12 +27,16 @@ _STRAGGLERS: Final = 2.0
 
 
 def make_engine(settings: Settings) -> Engine:
-    """The engine that the settings name; the other one is not even loaded."""
+    """The engine that the settings name; the others are not even loaded."""
     match settings:
         case Settings(engine="api", api=ApiSettings() as api):
             from worker.engines.api import ApiEngine
 
             return ApiEngine(api)
+        case Settings(engine="openai", openai=OpenaiSettings() as openai):
+            from worker.engines.openai import OpenaiEngine
+
+            return OpenaiEngine(openai)
         case Settings(engine="cli", cli=CliSettings() as cli):
             from worker.engines.cli import CliEngine
 

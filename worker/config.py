@@ -117,6 +117,30 @@ class ApiSettings(_Section):
     timeouts: ApiTimeouts = ApiTimeouts()
 
 
+class OpenaiSettings(_Section):
+    """An OpenAI-style upstream. `key` is sent as a bearer token, `headers` with every request.
+
+    `url` is what the SDKs call its base URL (`…/v1`); `{model}` in it is the model's name, as Azure
+    wants it. `models` maps a requested model to the upstream's.
+    """
+
+    url: str = Field(pattern=r"^https?://[^/?#\s{}]+(/([^?#\s{}]|\{model\})*)?$")
+    key: Secret | None = Field(default=None, repr=False)
+    headers: Mapping[str, str] = Field(default={}, repr=False)
+    query: Mapping[str, str] = {}
+    models: Mapping[str, str] = {}
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    reasoning_effort: bool = True
+    concurrency: PositiveInt = 6
+    timeouts: ApiTimeouts = ApiTimeouts()
+
+    @model_validator(mode="after")
+    def _lists_models(self) -> Self:
+        if "{model}" in self.url and not self.models:
+            raise ValueError("an url with {model} needs models: nobody lists them there")
+        return self
+
+
 class Limits(_Section):
     """Sizes in bytes."""
 
@@ -151,9 +175,10 @@ class Settings(_Section):
     account: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     listen: Listen = Address(host="127.0.0.1", port=9100)
     token: Secret | None = Field(default=None, repr=False)
-    engine: Literal["cli", "api"] = "cli"
+    engine: Literal["cli", "api", "openai"] = "cli"
     cli: CliSettings | None = None
     api: ApiSettings | None = None
+    openai: OpenaiSettings | None = None
     archive: ArchiveSettings = ArchiveSettings()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "HEADGATE_WORKER_"
-_VERBATIM: Final = ("environment", "headers")
+_VERBATIM: Final = ("environment", "headers", "models", "query")
 """Mappings whose keys are other people's names: their case is kept."""
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FILE: Final = "_file"

@@ -20,6 +20,11 @@ def estimated_tokens(prompt: Prompt) -> int:
     return ceil(texts + said + sum(_weight(tool) for tool in prompt.tools))
 
 
+def tokens_of_bytes(size: int) -> int:
+    """The tokens of so much text."""
+    return ceil(size / _BYTES_A_TOKEN)
+
+
 def _weight(value: object) -> float:
     match value:
         case str():

@@ -64,18 +64,18 @@ class Failure:
 
 def broken(message: str, *, started: bool) -> Failure:
     """The CLI or its stream broke."""
-    return _failure(Verdict(Kind.WORKER_ERROR, started=started), None, message)
+    return failure_of_verdict(Verdict(Kind.WORKER_ERROR, started=started), None, message)
 
 
 def untaken(tools: Collection[str]) -> Failure:
     """The CLI leaves tools of the client's out: an answer that does without them is wrong."""
     told = f"tools: the CLI does not take {', '.join(tools)}"
-    return _failure(Verdict(Kind.CLIENT_ERROR), HTTPStatus.BAD_REQUEST, told)
+    return failure_of_verdict(Verdict(Kind.CLIENT_ERROR), HTTPStatus.BAD_REQUEST, told)
 
 
 def timed_out(stage: str, *, started: bool) -> Failure:
     """A stage of the turn passed its deadline."""
-    return _failure(Verdict(Kind.TIMEOUT, started=started), None, f"Timed out: {stage}.")
+    return failure_of_verdict(Verdict(Kind.TIMEOUT, started=started), None, f"Timed out: {stage}.")
 
 
 def failure_of_result(
@@ -87,8 +87,8 @@ def failure_of_result(
     status = _status(result, error)
     verdict = _verdict(result, status, limit, now)
     if verdict.kind is Kind.CLIENT_ERROR:
-        return _failure(verdict, status, _told(result, status))
-    return _failure(replace(verdict, started=verdict.started or begun), status)
+        return failure_of_verdict(verdict, status, _told(result, status))
+    return failure_of_verdict(replace(verdict, started=verdict.started or begun), status)
 
 
 def failure_of_retry(notice: System, *, begun: bool, now: float) -> Failure:
@@ -101,7 +101,7 @@ def failure_of_retry(notice: System, *, begun: bool, now: float) -> Failure:
         verdict = told_to_wait(wait, now)
     else:
         verdict = Verdict(Kind.THROTTLED)
-    return _failure(replace(verdict, started=verdict.started or begun), status)
+    return failure_of_verdict(replace(verdict, started=verdict.started or begun), status)
 
 
 def _status(result: Result, error: str | None) -> int | None:
@@ -152,7 +152,8 @@ def limited(limit: LimitInfo, now: float) -> Verdict:
     return Verdict(Kind.QUOTA, Scope.ACCOUNT, until=until)
 
 
-def _failure(verdict: Verdict, provider: int | None, message: str = "") -> Failure:
+def failure_of_verdict(verdict: Verdict, provider: int | None, message: str = "") -> Failure:
+    """The failure with that verdict; `provider` is the provider's own status, where it gave one."""
     status = status_of(verdict.kind, provider)
     text = message or _MESSAGES.get(verdict.kind, "The request was refused.")
     return Failure(verdict, status, type_of(status), text)

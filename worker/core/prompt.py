@@ -40,6 +40,7 @@ class Prompt(msgspec.Struct):
     top_k: int | None = None
     stop_sequences: list[str] | None = None
     output_config: Block | None = None
+    metadata: Block | None = None
 
     def system_texts(self) -> list[str]:
         """The system prompt, block by block."""
