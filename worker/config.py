@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from worker.core.profile import PermissionMode, ProfileName, SettingSource
 from worker.references import resolved, with_variables
 
 _SAMPLES: Final = frozenset({"changeme", "change-me", "example", "password", "secret", "token"})
@@ -70,21 +71,42 @@ def _not_a_sample(secret: str) -> str:
 
 Listen = Annotated[Address, BeforeValidator(_address)]
 Secret = Annotated[str, AfterValidator(_not_a_sample)]
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z]+$")]
 
 
 class CliTimeouts(_Section):
-    """Deadlines of a turn's stages in seconds."""
+    """Deadlines of a turn's stages in seconds; `step` is that of a tool which the CLI runs."""
 
     start: PositiveFloat = 30
     first_event: PositiveFloat = 300
     stall: PositiveFloat = 180
+    step: PositiveFloat = 900
+
+
+class AgentSettings(_Section):
+    """What the CLI may do by itself in the profile `agent`.
+
+    `tools` are its own; `allow` are permission rules, by default one for each tool, those on
+    files for the workspace and `add_dirs` only. Each conversation has a folder in `workspaces`
+    (default: in the home), which goes after `workspace_ttl` seconds without a turn unless `keep`.
+    """
+
+    tools: tuple[ToolName, ...] = ("Bash", "Edit", "Glob", "Grep", "Read", "Skill", "Write")
+    allow: tuple[str, ...] = ()
+    setting_sources: tuple[SettingSource, ...] = ("user",)
+    mcp_config: Path | None = None
+    permission_mode: PermissionMode = "dontAsk"
+    workspaces: Path | None = None
+    workspace_ttl: PositiveFloat = 86400
+    keep: bool = False
 
 
 class CliSettings(_Section):
     """The `claude` CLI and its login.
 
     `environment` is all that it gets beside what the worker sets itself: the credential, a base
-    URL. `models` maps a requested model to the one the CLI is asked for. Durations are seconds.
+    URL. `models` maps a requested model to the one the CLI is asked for. Durations are seconds,
+    `max_memory` is in bytes. `add_dirs` and `max_turns` concern the profiles with tools.
     """
 
     command: str = "claude"
@@ -95,8 +117,22 @@ class CliSettings(_Section):
     max_processes: PositiveInt = 6
     idle_ttl: PositiveFloat = 900
     max_age: PositiveFloat = 14400
+    max_memory: PositiveInt | None = None
     timeouts: CliTimeouts = CliTimeouts()
     models: Mapping[str, str] = {}
+    profile: ProfileName = "plain"
+    add_dirs: tuple[Path, ...] = ()
+    max_turns: PositiveInt = 50
+    agent: AgentSettings = AgentSettings()
+
+    @model_validator(mode="after")
+    def _folders_are_there(self) -> Self:
+        wrong = [folder for folder in self.add_dirs if not folder.is_absolute()]
+        if wrong:
+            raise ValueError(f"add_dirs must be absolute: {wrong[0]}")
+        if self.profile == "read-only" and not self.add_dirs:
+            raise ValueError("profile read-only needs add_dirs: there is nothing else to read")
+        return self
 
 
 class ApiTimeouts(_Section):

@@ -51,6 +51,7 @@ def turn_of(request: web.Request, raw: bytes, parsed: Mapping[str, object]) -> T
         request=parsed,
         raw=raw,
         headers=_passed(request),
+        steps=request.headers.get("x-headgate-steps", "").strip().lower() == "include",
     )
 
 

@@ -56,7 +56,7 @@ async def _opening(events: AsyncIterator[Event], voice: Voice) -> bytes:
     held = []
     async for event in events:
         held.append(voice.event(event))
-        if event.name not in _BEFORE_CONTENT:
+        if event.begins or event.name not in _BEFORE_CONTENT:
             break
     return b"".join(held)
 

@@ -9,7 +9,7 @@ from msgspec import DecodeError
 from worker.cli.control import Dialogue, RefusedError
 from worker.cli.pool import Hold
 from worker.cli.process import ProcessGoneError
-from worker.config import CliSettings
+from worker.config import CliSettings, CliTimeouts
 from worker.core.failure import broken, timed_out
 from worker.core.frames import Answer, Frame
 from worker.core.history import Conversation
@@ -40,13 +40,12 @@ async def answering(
     try:
         async with asyncio.timeout(settings.timeouts.start):
             if hold.fresh:
-                past = question.conversation.past
-                await dialogue.open(question.prompt.system_texts(), past)
+                system, past = question.prompt.system_texts(), question.conversation.past
+                await dialogue.open(system, past, append=settings.profile == "agent")
             flags = question.prompt.settings(settings.models)
             await dialogue.ask(question.conversation.last, flags)
         while True:
-            stage = "the stream stalled" if answer.begun else "no first event"
-            deadline = settings.timeouts.stall if answer.begun else settings.timeouts.first_event
+            stage, deadline = _stage(answer, settings.timeouts)
             frames = answer.feed(await dialogue.hear(deadline), clock())
             if answer.done:
                 break
@@ -59,3 +58,12 @@ async def answering(
     except (ProcessGoneError, RefusedError, DecodeError):
         failure = broken("The CLI ended, refused, or made no sense.", started=dialogue.begun)
         yield answer.cut_short(failure)
+
+
+def _stage(answer: Answer, timeouts: CliTimeouts) -> tuple[str, float]:
+    """What is waited for now, and how long."""
+    if answer.works:
+        return "a tool of the CLI ran too long", timeouts.step
+    if answer.begun:
+        return "the stream stalled", timeouts.stall
+    return "no first event", timeouts.first_event

@@ -13,7 +13,8 @@ import msgspec
 
 from worker.cli.process import Launch
 from worker.config import CliSettings
-from worker.core.argv import ARGUMENTS, environment
+from worker.core.argv import arguments, environment
+from worker.core.profile import READING, Profile
 from worker.core.state import Login
 from worker.errors import WorkerError
 
@@ -35,9 +36,35 @@ def launch_of(settings: CliSettings) -> Launch:
     for folder in (home, config_dir, scratch, directory):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     longest = max(settings.timeouts.first_event, settings.timeouts.stall)
-    variables = environment(settings.environment, home, config_dir, longest)
+    profile = profile_of(settings)
+    variables = environment(settings.environment, home, config_dir, longest, profile)
     command = (*_guard(), _find(settings.command))
-    return Launch(command, ARGUMENTS, variables, directory, scratch, config_dir / "sessions")
+    sessions = config_dir / "sessions"
+    return Launch(
+        command, arguments(profile), variables, directory, scratch, sessions, works=profile.works
+    )
+
+
+def profile_of(settings: CliSettings) -> Profile:
+    """What the operator lets the CLI do by itself."""
+    folders, most = settings.add_dirs, settings.max_turns
+    agent = settings.agent
+    match settings.profile:
+        case "read-only":
+            return Profile("read-only", tools=READING, folders=folders, max_turns=most)
+        case "agent":
+            return Profile(
+                "agent",
+                tools=agent.tools,
+                allow=agent.allow,
+                folders=folders,
+                permission_mode=agent.permission_mode,
+                sources=agent.setting_sources,
+                mcp_config=agent.mcp_config.absolute() if agent.mcp_config else None,
+                max_turns=most,
+            )
+        case _:
+            return Profile()
 
 
 def _guard() -> tuple[str, ...]:

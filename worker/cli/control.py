@@ -26,9 +26,11 @@ class Dialogue:
         self.begun = False
         self._asked = False
 
-    async def open(self, system: Sequence[str], past: Sequence[Utterance]) -> None:
+    async def open(
+        self, system: Sequence[str], past: Sequence[Utterance], *, append: bool = False
+    ) -> None:
         """Give a fresh process its prompt and its past, turn by turn: it takes no two at once."""
-        await self._process.write(lines.initialize(system, self._tools))
+        await self._process.write(lines.initialize(system, self._tools, append=append))
         for said in past:
             if said.role == "assistant":
                 await self._process.write(lines.assistant(cli_blocks(said)))

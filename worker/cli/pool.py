@@ -1,51 +1,50 @@
 """The processes of one login: warm ones, live conversations, and those at work."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Self
 
 from worker.cli.process import CliProcess, Launch
+from worker.cli.shelf import Owner, Shelf
+from worker.cli.weights import Weights
+from worker.core.state import Processes
 from worker.errors import UnavailableError
 
 _TEND_EVERY: Final = 5.0
-
-Owner = tuple[str, str]
-"""A client and its session."""
 _NOBODY: Final = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Counts of processes; durations in seconds. `patience` is the longest wait for a turn."""
+    """Counts of processes; durations in seconds. `patience` is the longest wait for a turn.
+
+    `memory` bounds what all of them take together, in bytes.
+    """
 
     warm: int
     most: int
     idle_ttl: float
     max_age: float
     patience: float
+    memory: int | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Hold:
     """One turn's hold on a process. It ends with the turn unless `memory` names what it knows.
 
-    `owner` is None once it has been told to forget.
+    `place` is the folder it works in, where that is its own. `owner` is None once it has been
+    told to forget.
     """
 
     process: CliProcess
     fresh: bool
     owner: Owner | None
+    place: Path | None = None
     memory: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Resting:
-    process: CliProcess
-    since: float
-    owner: Owner
 
 
 class ProcessPool:
@@ -59,15 +58,16 @@ class ProcessPool:
         self._launch = launch
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.most)
-        self._resting: dict[bytes, _Resting] = {}
-        self._warm: deque[CliProcess] = deque()
+        self._shelf = Shelf()
+        self._weights = Weights(limits.memory)
         self._all: set[CliProcess] = set()
         self._holds: set[Hold] = set()
         self._starting = 0
         self._nudged = asyncio.Event()
+        self._freed = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._tender: asyncio.Task[None] | None = None
-        self.busy = 0
+        self._counts = Processes()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -86,38 +86,52 @@ class ProcessPool:
         await self._tasks.__aexit__(None, None, None)
 
     @asynccontextmanager
-    async def hold(self, memory: bytes, owner: Owner = _NOBODY) -> AsyncIterator[Hold]:
-        """Hold a process for one turn, best one that remembers just this."""
+    async def hold(
+        self, memory: bytes, owner: Owner = _NOBODY, place: Path | None = None
+    ) -> AsyncIterator[Hold]:
+        """Hold a process for one turn, best one that remembers just this.
+
+        With a `place` it is one that works in that folder.
+        """
         await self._turn()
-        self.busy += 1
+        self._count(busy=1)
         hold = None
         try:
-            hold = await self._claim(memory, owner)
+            hold = await self._claim(memory, owner, place)
             self._holds.add(hold)
             yield hold
         finally:
-            self.busy -= 1
+            self._count(busy=-1)
             self._turns.release()
             if hold:
                 self._holds.discard(hold)
                 self._settle(hold)
 
+    async def renew(self, hold: Hold) -> None:
+        """Go on with a fresh process, because the one that remembered is of no use."""
+        hold.process.end()
+        self._count(replaced=1)
+        hold.process, hold.fresh = await self._fresh(hold.place), True
+
     @property
     def owners(self) -> Collection[Owner]:
         """Those for whom a process lives now."""
-        busy = {hold.owner for hold in self._holds if hold.owner}
-        return busy | {resting.owner for resting in self._resting.values()}
+        return {*(hold.owner for hold in self._holds if hold.owner), *self._shelf.owners}
 
     def forget(self, owner: Owner) -> None:
         """End what rests for an owner now, and what works for it as soon as its turn is over."""
         for hold in self._holds:
             if hold.owner == owner:
                 hold.owner = None
-        for memory, resting in tuple(self._resting.items()):
-            if resting.owner == owner:
-                resting.process.end()
-                del self._resting[memory]
+        self._shelf.forget(owner)
         self._nudged.set()
+
+    def counts(self) -> Processes:
+        """How many there are of each kind, and what has come of them."""
+        memory = self._weights.total(self._all)
+        return replace(
+            self._counts, warm=self._shelf.warm, idle=self._shelf.idle, memory=memory or None
+        )
 
     async def _turn(self) -> None:
         try:
@@ -129,57 +143,73 @@ class ProcessPool:
             self._turns.release()
             raise UnavailableError("This worker is about to stop.")
 
-    async def _claim(self, memory: bytes, owner: Owner) -> Hold:
-        resting = self._resting.pop(memory, None)
-        if resting and resting.process.alive and resting.process.quiet:
-            return Hold(resting.process, fresh=False, owner=owner)
-        if resting:
-            resting.process.end()
-        while self._warm:
-            process = self._warm.popleft()
-            if process.alive:
-                self._nudged.set()
-                return Hold(process, fresh=True, owner=owner)
-            process.end()
+    async def _claim(self, memory: bytes, owner: Owner, place: Path | None) -> Hold:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        known = self._shelf.take(memory)
+        process = known or await self._fresh(place)
+        took = loop.time() - begun
+        self._count(claims=1, claim_seconds=took, reused=1 if known else 0)
+        return Hold(process, fresh=known is None, owner=owner, place=place)
+
+    async def _fresh(self, place: Path | None) -> CliProcess:
+        warm = self._shelf.take_warm() if place is None else None
+        if warm:
+            self._nudged.set()
+            return warm
+        await self._room()
+        return await self._started(place)
+
+    async def _room(self) -> None:
+        """Make place for one more, or wait until there is memory for it."""
         if self._size() >= self._limits.most:
-            self._evict()
-        return Hold(await self._started(), fresh=True, owner=owner)
+            self._shelf.drop_oldest()
+        try:
+            async with asyncio.timeout(self._limits.patience):
+                while not self._weights.fits(self._alive()):
+                    self._freed.clear()
+                    if not self._shelf.drop_oldest():
+                        await self._freed.wait()
+        except TimeoutError:
+            raise UnavailableError("There is no memory for another process.") from None
 
     def _settle(self, hold: Hold) -> None:
         usable = self._tender is not None and hold.process.alive
         if hold.memory is None or hold.owner is None or not usable:
             hold.process.end()
+            self._count(replaced=1)
             self._nudged.set()
             return
-        displaced = self._resting.pop(hold.memory, None)
-        if displaced:
-            displaced.process.end()
         now = asyncio.get_running_loop().time()
-        self._resting[hold.memory] = _Resting(hold.process, now, hold.owner)
+        self._shelf.add(hold.memory, hold.process, hold.owner, now)
 
-    def _evict(self) -> None:
-        for memory, resting in self._resting.items():
-            resting.process.end()
-            del self._resting[memory]
-            return
-
-    async def _started(self) -> CliProcess:
+    async def _started(self, place: Path | None = None) -> CliProcess:
+        launch = replace(self._launch, directory=place) if place else self._launch
         self._starting += 1
         try:
-            process = await CliProcess.start(self._launch, on_exit=self._all.discard)
+            process = await CliProcess.start(launch, on_exit=self._ended)
         except OSError as exc:
             raise UnavailableError("The claude CLI could not be started.") from exc
         finally:
             self._starting -= 1
         self._all.add(process)
+        self._count(started=1)
         if self._tender is None:
             process.end()
         return process
 
+    def _ended(self, process: CliProcess) -> None:
+        self._all.discard(process)
+        self._freed.set()
+
     async def _tend(self) -> None:
-        """Keep warm ones at hand and let the old go, until cancelled."""
+        """Keep warm ones at hand, let the old go and the bound on memory hold, until cancelled."""
         while True:
-            self._retire(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            self._shelf.retire(now - self._limits.idle_ttl, now - self._limits.max_age)
+            await self._weights.measure(self._alive(), now)
+            while self._weights.over(self._alive()) and self._shelf.drop_oldest():
+                pass
             with suppress(UnavailableError):
                 await self._refill()
             with suppress(TimeoutError):
@@ -188,22 +218,18 @@ class ProcessPool:
             self._nudged.clear()
 
     async def _refill(self) -> None:
-        while len(self._warm) < self._limits.warm and self._size() < self._limits.most:
-            self._warm.append(await self._started())
+        while self._shelf.warm < self._limits.warm and self._size() < self._limits.most:
+            if not self._weights.fits(self._alive()):
+                return
+            self._shelf.add_warm(await self._started())
+
+    def _alive(self) -> list[CliProcess]:
+        return [process for process in self._all if process.alive]
 
     def _size(self) -> int:
-        return self._starting + sum(process.alive for process in self._all)
+        return self._starting + len(self._alive())
 
-    def _retire(self, now: float) -> None:
-        for memory, resting in tuple(self._resting.items()):
-            if self._expired(resting.process, resting.since, now):
-                resting.process.end()
-                del self._resting[memory]
-        for process in tuple(self._warm):
-            if self._expired(process, now, now):
-                process.end()
-                self._warm.remove(process)
-
-    def _expired(self, process: CliProcess, idle_since: float, now: float) -> bool:
-        idle, age = now - idle_since, now - process.started_at
-        return not process.alive or idle > self._limits.idle_ttl or age > self._limits.max_age
+    def _count(self, **more: float) -> None:
+        """Add to the counts of these names."""
+        changed = {name: getattr(self._counts, name) + n for name, n in more.items()}
+        self._counts = replace(self._counts, **changed)

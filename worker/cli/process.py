@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, Self, cast
 
+from worker.cli.strays import MARK, end_strays
 from worker.core.records import Record, decode_record
 
 _LONGEST_LINE: Final = 64 * 1024 * 1024
@@ -31,7 +32,8 @@ class Launch:
 
     `command` alone is what short runs are made of; `arguments` make it one that talks to us.
     Each gets a folder of its own in `scratch` for what is temporary, its logs too. In `sessions`
-    the CLI notes those that run, by their pid; one that is killed leaves its note behind.
+    the CLI notes those that run, by their pid; one that is killed leaves its note behind. One
+    that `works` runs programs of its own, which may outlive it and are ended then.
     """
 
     command: tuple[str, ...]
@@ -40,6 +42,7 @@ class Launch:
     directory: Path
     scratch: Path
     sessions: Path
+    works: bool = False
 
 
 class CliProcess(asyncio.SubprocessProtocol):
@@ -77,7 +80,7 @@ class CliProcess(asyncio.SubprocessProtocol):
                 lambda: cls(launch, scratch, on_exit),
                 *launch.command,
                 *launch.arguments,
-                env={**launch.environment, "TMPDIR": scratch, "XDG_CACHE_HOME": scratch},
+                env={**launch.environment, **_own(scratch, marked=launch.works)},
                 cwd=launch.directory,
                 start_new_session=True,
             )
@@ -177,9 +180,11 @@ class CliProcess(asyncio.SubprocessProtocol):
         self._usable = False
         self._transport.close()
         self._close()
-        self._tidy()
-        self._exited.set()
-        self._on_exit(self)
+        if self._launch.works:
+            strays = self._loop.run_in_executor(None, end_strays, self._scratch)
+            strays.add_done_callback(lambda _: self._tidy())
+        else:
+            self._tidy()
 
     def _taken(self) -> bytes:
         line = self._lines.popleft()
@@ -206,7 +211,15 @@ class CliProcess(asyncio.SubprocessProtocol):
         shutil.rmtree(self._scratch, ignore_errors=True)
         for note in self._launch.sessions.glob(f"{self.pid}.*"):
             note.unlink(missing_ok=True)
+        self._exited.set()
+        self._on_exit(self)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+
+def _own(scratch: str, *, marked: bool) -> dict[str, str]:
+    """What no other process has in its environment."""
+    own = {"TMPDIR": scratch, "XDG_CACHE_HOME": scratch}
+    return own | {MARK: scratch} if marked else own

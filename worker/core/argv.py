@@ -4,26 +4,21 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Final
 
-ARGUMENTS: Final = (
+from worker.core.profile import Profile
+
+_TALK: Final = (
     "--print",
     "--verbose",
     "--input-format=stream-json",
     "--output-format=stream-json",
     "--include-partial-messages",
-    "--tools=",
-    "--setting-sources=",
-    "--strict-mcp-config",
-    "--disable-slash-commands",
     "--no-session-persistence",
 )
-"""The plain profile: no tools, hooks, skills or files of its own. Prompts go over stdin."""
 
 _SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _FIXED: Final = {
-    "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
-    "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1",
     "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
     "CLAUDE_CODE_DISABLE_MODEL_ACCESS_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -39,11 +34,21 @@ _FIXED: Final = {
     "DISABLE_TELEMETRY": "1",
     "ENABLE_TOOL_SEARCH": "false",
 }
+_PLAIN: Final = {"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1"}
 _KEYED: Final = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX")
 
 
+def arguments(profile: Profile) -> tuple[str, ...]:
+    """The command line of a process that talks to us. Prompts go over stdin."""
+    return (*_TALK, *profile.arguments())
+
+
 def environment(
-    login: Mapping[str, str], home: PurePath, config_dir: PurePath, timeout: float
+    login: Mapping[str, str],
+    home: PurePath,
+    config_dir: PurePath,
+    timeout: float,
+    profile: Profile,
 ) -> dict[str, str]:
     """Everything a process gets. `login` holds the credential and where to send it.
 
@@ -55,6 +60,8 @@ def environment(
         "PATH": _SYSTEM_PATH,
         **login,
         **_FIXED,
+        **({} if profile.own_prompt else _PLAIN),
+        **({"IS_SANDBOX": "1"} if profile.permission_mode == "bypassPermissions" else {}),
         "HOME": str(home),
         "CLAUDE_CONFIG_DIR": str(config_dir),
         "CLAUDE_CODE_MAX_RETRIES": retries,

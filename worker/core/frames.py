@@ -1,14 +1,24 @@
 """From the CLI's records to the events of one Messages API stream, or to the turn's failure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from worker.core.failure import Failure, broken, failure_of_result, failure_of_retry, untaken
 from worker.core.message import Block, MessageBuilder
-from worker.core.records import Assistant, LimitInfo, RateLimit, Record, Result, StreamEvent, System
+from worker.core.records import (
+    Assistant,
+    LimitInfo,
+    Ran,
+    RateLimit,
+    Record,
+    Result,
+    StreamEvent,
+    System,
+)
 from worker.core.state import Window
+from worker.core.stitch import MAX_TURNS, Stitch
 from worker.core.tools import Toolbox
 
 _HELD: Final = ("message_start", "content_block_start", "ping")
@@ -45,10 +55,11 @@ class Answer:
 
     The end of a message is its `message_stop`, but only after a stop reason: the CLI makes up
     the end of a broken stream and asks again by itself. `reusable` says that the process may
-    take the next turn; then `content` is what it remembers as its answer.
+    take the next turn; then `content` is what it remembers as its answer. With a `stitch` the
+    CLI takes steps of its own, whose messages become one.
     """
 
-    def __init__(self, tools: Toolbox) -> None:
+    def __init__(self, tools: Toolbox, stitch: Stitch | None = None) -> None:
         self.done = False
         self.reusable = False
         self.begun = False
@@ -60,12 +71,18 @@ class Answer:
         self._stop_reason: str | None = None
         self._stop: Frame | None = None
         self._foreign_tool = False
+        self._stitch = stitch
         self._message = MessageBuilder()
 
     @property
     def content(self) -> Sequence[Block]:
         """The message's blocks, tools under the names that the client knows."""
         return self._message.content()
+
+    @property
+    def works(self) -> bool:
+        """Whether a tool of the CLI's own may be running now."""
+        return self._stitch is not None and self._stitch.owes
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -80,7 +97,9 @@ class Answer:
         """Take the next record and give the events that may be shown now."""
         match record:
             case StreamEvent(parent_tool_use_id=None):
-                return self._event(bytes(record.event))
+                return self._streamed(bytes(record.event))
+            case Ran(parent_tool_use_id=None) if self._stitch:
+                self._stitch.ran(record)
             case Assistant(parent_tool_use_id=None, error=str() as error):
                 self._error = error
             case RateLimit():
@@ -95,10 +114,35 @@ class Answer:
 
     def cut_short(self, failure: Failure) -> Collection[Frame]:
         """The records end here. After a complete message that is no loss."""
+        ended = self._ended(None)
+        if self.done:
+            return ended
         if self._stop:
-            return self._finish(reusable=False)
+            return (*ended, *self._finish(reusable=False))
         self._fail(failure)
         return ()
+
+    def _streamed(self, data: bytes) -> Collection[Frame]:
+        stitch = self._stitch
+        if stitch is None:
+            return self._event(data)
+        frames = self._each(stitch.take(data))
+        if stitch.stop_reason not in (None, *_RESTS):
+            return (*frames, *self._each(stitch.finish(None)))
+        return (*frames, *self._released()) if stitch.working else frames
+
+    def _each(self, events: Iterable[bytes]) -> Collection[Frame]:
+        frames: list[Frame] = []
+        for data in events:
+            if not self.done:
+                frames += self._event(data)
+        return frames
+
+    def _ended(self, result: Result | None) -> Collection[Frame]:
+        """The end of a stitched message, if the records up to here make a whole one."""
+        if self._stitch is None or (self._stitch.owes and not _gives_up(result)):
+            return ()
+        return self._each(self._stitch.finish(result))
 
     def _event(self, data: bytes) -> Collection[Frame]:
         if self._stop:  # the CLI goes on by itself
@@ -131,9 +175,10 @@ class Answer:
         if self._held is None:
             return (frame,)
         self._held.append(frame)
-        if frame.name in _HELD:
-            return ()
-        shown, self._held = self._held, None
+        return () if frame.name in _HELD else self._released()
+
+    def _released(self) -> Collection[Frame]:
+        shown, self._held = self._held or (), None
         return shown
 
     def _stopping(self, reason: str) -> Collection[Frame]:
@@ -151,8 +196,11 @@ class Answer:
         return ()
 
     def _result(self, result: Result, now: float) -> Collection[Frame]:
+        ended = self._ended(result)
+        if self.done:
+            return ended
         if self._stop:
-            return self._finish(reusable=not result.is_error)
+            return (*ended, *self._finish(reusable=not result.is_error))
         failure = failure_of_result(result, self._error, self.limit, begun=self.begun, now=now)
         self._fail(failure)
         return ()
@@ -167,3 +215,8 @@ class Answer:
 
     def _fail(self, failure: Failure) -> None:
         self.done, self.failure = True, failure
+
+
+def _gives_up(result: Result | None) -> bool:
+    """Whether the CLI ends a turn in the midst of its steps, and says so."""
+    return result is not None and (not result.is_error or result.terminal_reason == MAX_TURNS)

@@ -22,7 +22,8 @@ from worker.core.tools import cli_name
 from worker.errors import BadRequestError
 
 _MARKS: Final = ("cache_control", "citations")
-_UNSAID: Final = ("thinking", "redacted_thinking")
+_UNSAID: Final = ("thinking", "redacted_thinking", "mcp_tool_use", "mcp_tool_result")
+"""Blocks that are no part of a conversation: thoughts, and the steps of the CLI's own."""
 _EMPTY: Final = "(no content)"
 
 
@@ -52,14 +53,17 @@ class Conversation:
         return chain(self.asked, [Utterance("assistant", answer)])
 
 
-def conversation_of(client: str, prompt: Prompt) -> Conversation:
-    """Split a request; raises `BadRequestError` where the CLI has no way to be asked it."""
+def conversation_of(client: str, prompt: Prompt, place: str = "") -> Conversation:
+    """Split a request; raises `BadRequestError` where the CLI has no way to be asked it.
+
+    No two clients share a history, nor do two places (workspaces) of one client.
+    """
     turns = turns_of(prompt.messages)
     if not turns or turns[0].role != "user":
         raise BadRequestError("messages: the first message must use the user role")
     if turns[-1].role != "user":
         raise BadRequestError("messages: the last message must use the user role")
-    fixed = (client, prompt.model, prompt.system_texts(), prompt.toolbox().listing())
+    fixed = (client, place, prompt.model, prompt.system_texts(), prompt.toolbox().listing())
     *past, last = turns
     try:
         memory = chain(_digest(b"", fixed), past)

@@ -7,7 +7,7 @@ import msgspec
 
 from worker.core.message import Block
 from worker.core.records import ControlRequest
-from worker.core.tools import SERVER, Toolbox
+from worker.core.tools import SERVER, Toolbox, cli_name
 
 _HOOK: Final = "defer"
 _DEFERRAL: Final = {
@@ -23,12 +23,20 @@ class _Call(msgspec.Struct):
     params: Mapping[str, object] = {}
 
 
-def initialize(system: Sequence[str], tools: Toolbox) -> bytes:
-    """Must come first; a second one changes nothing. Every tool call is left to the client."""
-    request: dict[str, object] = {"subtype": "initialize", "systemPrompt": system}
+def initialize(system: Sequence[str], tools: Toolbox, *, append: bool = False) -> bytes:
+    """Must come first; a second one changes nothing. Calls of the client's tools are left to it.
+
+    The system prompt takes the place of the CLI's own, or with `append` comes behind it.
+    """
+    request: dict[str, object] = {"subtype": "initialize"}
+    if append:
+        request["appendSystemPrompt"] = "\n\n".join(system)
+    else:
+        request["systemPrompt"] = system
     if tools:
         request["sdkMcpServers"] = [SERVER]
-        request["hooks"] = {"PreToolUse": [{"matcher": None, "hookCallbackIds": [_HOOK]}]}
+        hook = {"matcher": f"{cli_name('')}.*", "hookCallbackIds": [_HOOK]}
+        request["hooks"] = {"PreToolUse": [hook]}
     return _control("initialize", request)
 
 

@@ -19,6 +19,21 @@ class Assistant(msgspec.Struct, tag="assistant"):
     parent_tool_use_id: str | None = None
 
 
+class _Said(msgspec.Struct, frozen=True):
+    content: str | Sequence[dict[str, object]] = ""
+
+
+class Ran(msgspec.Struct, tag="user"):
+    """What the CLI's own tools gave back to the model."""
+
+    message: _Said = _Said()
+    parent_tool_use_id: str | None = None
+
+    def blocks(self) -> Sequence[dict[str, object]]:
+        """The results, one a block."""
+        return () if isinstance(self.message.content, str) else self.message.content
+
+
 class WindowInfo(msgspec.Struct, rename="camel"):
     """One rate-limit window."""
 
@@ -42,6 +57,15 @@ class RateLimit(msgspec.Struct, tag="rate_limit_event"):
     rate_limit_info: LimitInfo
 
 
+class ModelUsage(msgspec.Struct, rename="camel"):
+    """The tokens that one model used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+
+
 class Result(msgspec.Struct, tag="result"):
     """The end of a turn. `num_turns` is 0 where nothing was asked of the provider."""
 
@@ -52,6 +76,7 @@ class Result(msgspec.Struct, tag="result"):
     api_error_status: int | None = None
     api_error_type: str | None = None
     api_error: str | None = None
+    model_usage_since_last_result: Mapping[str, ModelUsage] = {}
     api_error_code: str | None = None
 
     @property
@@ -102,7 +127,9 @@ class ControlResponse(msgspec.Struct, tag="control_response"):
     response: Reply
 
 
-Record = StreamEvent | Assistant | RateLimit | Result | System | ControlRequest | ControlResponse
+Record = (
+    StreamEvent | Assistant | Ran | RateLimit | Result | System | ControlRequest | ControlResponse
+)
 
 
 class _Tag(msgspec.Struct):

@@ -51,8 +51,9 @@ class Slots:
 class Processes:
     """An engine's processes by what they do now, and what has come of them since the start.
 
-    `memory` is in bytes, None where it cannot be measured; `claim_seconds` is what the last
-    claim of one took.
+    `replaced` counts those that ended with their turn, `reused` the turns that went on in the
+    process of the turn before. `memory` is in bytes, measured where that can be and guessed else;
+    `claim_seconds` is what all `claims` took together.
     """
 
     warm: int = 0
@@ -62,6 +63,7 @@ class Processes:
     replaced: int = 0
     reused: int = 0
     memory: int | None = None
+    claims: int = 0
     claim_seconds: float = 0.0
 
 

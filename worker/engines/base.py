@@ -28,7 +28,8 @@ class Turn:
     """One Messages API request.
 
     `raw` is the body as it came and `request` the same, parsed. `session` is the proxy's key, or
-    one of our own (32 hex). `headers` holds anthropic-version and anthropic-beta.
+    one of our own (32 hex). `headers` holds anthropic-version and anthropic-beta. `steps` asks for
+    the steps that an engine takes by itself.
     """
 
     id: str
@@ -39,14 +40,20 @@ class Turn:
     request: Mapping[str, object] = field(repr=False)
     raw: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a Messages API stream; `data` is its JSON on one line."""
+    """One event of a Messages API stream; `data` is its JSON on one line.
+
+    An answer may begin with one that has content, or with one that `begins` it: the engine knows
+    that content may be long in coming.
+    """
 
     name: str
     data: bytes
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,24 @@
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from worker.cli.answering import Question, answering
 from worker.cli.command import launch_of, version
+from worker.cli.lock import locked
 from worker.cli.login import LoginWatch
 from worker.cli.pool import Hold, PoolLimits, ProcessPool
 from worker.cli.selftest import offered_models
+from worker.cli.workspaces import Workspaces
 from worker.config import CliSettings
 from worker.core.estimate import estimated_tokens
 from worker.core.frames import Answer
@@ -17,10 +27,14 @@ from worker.core.history import conversation_of
 from worker.core.message import assemble
 from worker.core.prompt import decode_prompt
 from worker.core.standing import Standing
-from worker.core.state import EngineState, Login, Slots
-from worker.core.verdict import Kind
+from worker.core.state import EngineState, Login, Processes, Slots
+from worker.core.stitch import Stitch
+from worker.core.verdict import Kind, Verdict
 from worker.engines.base import Event, Model, TokenCount, Turn, TurnFailedError
 from worker.errors import UnavailableError
+
+_UNASKED: Final = Verdict(Kind.WORKER_ERROR)
+"""The process failed, and the provider surely heard nothing of the turn."""
 
 
 class CliEngine:
@@ -31,25 +45,32 @@ class CliEngine:
     def __init__(self, settings: CliSettings, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._clock = clock
+        self._works = settings.profile != "plain"
         self._stack = AsyncExitStack()
         self._standing = Standing()
         self._models: Sequence[Model] = ()
         self._version = ""
         self._login: LoginWatch | None = None
         self._pool: ProcessPool | None = None
+        self._workspaces: Workspaces | None = None
 
     async def start(self) -> None:
+        for folder in {self._settings.home, self._settings.config_dir}:
+            self._stack.enter_context(locked(folder.absolute()))
         launch = launch_of(self._settings)
         self._version = await version(launch)
         self._models = await offered_models(launch, self._settings.timeouts.start)
         self._login = await self._stack.enter_async_context(LoginWatch(launch))
         limits = PoolLimits(
-            warm=self._settings.warm,
+            warm=0 if self._settings.profile == "agent" else self._settings.warm,
             most=self._settings.max_processes,
             idle_ttl=self._settings.idle_ttl,
             max_age=self._settings.max_age,
             patience=self._settings.timeouts.start,
+            memory=self._settings.max_memory,
         )
+        if self._settings.profile == "agent":
+            self._workspaces = await self._stack.enter_async_context(_workspaces(self._settings))
         self._pool = await self._stack.enter_async_context(ProcessPool(launch, limits))
 
     async def stop(self) -> None:
@@ -61,12 +82,14 @@ class CliEngine:
         if self._pool is None:
             raise UnavailableError("this worker is not running")
         prompt = decode_prompt(turn.raw)
-        question = Question(prompt, conversation_of(turn.client, prompt))
-        async with (
-            self._pool.hold(question.conversation.memory, (turn.client, turn.session)) as hold,
-            aclosing(self._events(hold, question, turn.model)) as events,
-        ):
-            yield events
+        with self._place(turn) as place:
+            conversation = conversation_of(turn.client, prompt, place.name if place else "")
+            owner = (turn.client, turn.session)
+            async with (
+                self._pool.hold(conversation.memory, owner, place) as hold,
+                aclosing(self._events(hold, Question(prompt, conversation), turn)) as events,
+            ):
+                yield events
 
     async def message(self, turn: Turn) -> bytes:
         async with self.turn(turn) as events:
@@ -89,23 +112,52 @@ class CliEngine:
         barred = limit is not None and limit.kind is Kind.AUTH
         login = self._login.login if self._login else Login(ok=False)
         login = replace(login, ok=login.ok and not barred)
+        processes = self._pool.counts() if self._pool else Processes()
         reason = "starting" if self._pool is None else None if login.ok else "auth"
         return EngineState(
             ready=reason is None,
             reason=reason,
             login=login,
-            slots=Slots(self._settings.max_processes, self._pool.busy if self._pool else 0),
+            slots=Slots(self._settings.max_processes, processes.busy),
             live=self._pool.owners if self._pool else (),
             windows=self._standing.windows,
             limit=None if barred else limit,
             versions={"cli": self._version},
+            profile=self._settings.profile,
+            processes=processes,
         )
 
+    def _place(self, turn: Turn) -> AbstractContextManager[Path | None]:
+        """Where the turn works, if that is a folder of its conversation's own."""
+        if self._workspaces is None:
+            return nullcontext()
+        return self._workspaces.entered(turn.client, turn.session)
+
     async def _events(
-        self, hold: Hold, question: Question, model: str
+        self, hold: Hold, question: Question, turn: Turn
+    ) -> AsyncGenerator[Event, None]:
+        """The turn's events; that a process ended while it rested is not the turn's end."""
+        while True:
+            answer = self._answer(question, turn)
+            async with aclosing(self._run(hold, question, answer, turn.model)) as events:
+                async for event in events:
+                    yield event
+            if (failure := answer.failure) is None:
+                return
+            if hold.fresh or failure.verdict != _UNASKED or self._pool is None:
+                raise TurnFailedError(
+                    failure.verdict, failure.status, failure.kind, failure.message
+                )
+            await self._pool.renew(hold)
+
+    def _answer(self, question: Question, turn: Turn) -> Answer:
+        tools = question.prompt.toolbox()
+        return Answer(tools, Stitch(tools, include=turn.steps) if self._works else None)
+
+    async def _run(
+        self, hold: Hold, question: Question, answer: Answer, model: str
     ) -> AsyncGenerator[Event, None]:
         begun = self._clock()
-        answer = Answer(question.prompt.toolbox())
         run = answering(hold, question, answer, self._settings, self._clock)
         async with aclosing(run) as steps:
             async for frames in steps:
@@ -114,9 +166,7 @@ class CliEngine:
                 if answer.reusable:
                     hold.memory = question.conversation.continued(answer.content)
                 for frame in frames:
-                    yield Event(*frame)
-        if failure := answer.failure:
-            raise TurnFailedError(failure.verdict, failure.status, failure.kind, failure.message)
+                    yield Event(*frame, begins=self._works)
 
     def _learn(self, answer: Answer, model: str, begun: float) -> None:
         """Keep what a turn told of the account."""
@@ -128,3 +178,9 @@ class CliEngine:
         self._standing = self._standing.failed(answer.failure.verdict, model, self._clock())
         if answer.failure.verdict.kind is Kind.AUTH and self._login:
             self._login.doubt()
+
+
+def _workspaces(settings: CliSettings) -> Workspaces:
+    agent = settings.agent
+    root = agent.workspaces or settings.home / "workspaces"
+    return Workspaces(root.absolute(), None if agent.keep else agent.workspace_ttl)

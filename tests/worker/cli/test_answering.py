@@ -30,7 +30,7 @@ async def ask(tmp_path):
         )
         started.append(await CliProcess.start(launch(tmp_path, script)))
         answer = Answer(Toolbox())
-        hold = Hold(started[-1], fresh=True)
+        hold = Hold(started[-1], fresh=True, owner=("", ""))
         names = [
             frame.name
             async for frames in answering(hold, question(words), answer, settings, time.time)

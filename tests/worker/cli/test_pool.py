@@ -56,7 +56,7 @@ async def test_a_process_that_was_not_kept_is_gone(tmp_path):
         async with asyncio.timeout(2):
             await process.gone()
 
-        assert made.busy == 0
+        assert made.counts().busy == 0
         assert (await told(made, b""))[1]
 
 
@@ -141,19 +141,19 @@ async def test_the_conversation_that_rested_longest_makes_room(tmp_path):
 
 async def test_warm_processes_are_kept_at_hand_and_replaced(tmp_path):
     async with pool(tmp_path, warm=2) as made:
-        await until(lambda: len(made._warm) == 2)
-        warm = {process.pid for process in made._warm}
+        await until(lambda: made._shelf.warm == 2)
+        warm = {process.pid for process in made._shelf._warm}
         taken, fresh = await told(made, b"", b"one")
 
         assert fresh
         assert taken in warm
-        await until(lambda: len(made._warm) == 2)
+        await until(lambda: made._shelf.warm == 2)
         assert made._size() == 3
 
 
 async def test_warm_processes_do_not_push_conversations_out(tmp_path):
     async with pool(tmp_path, warm=2, most=2) as made:
-        await until(lambda: len(made._warm) == 2)
+        await until(lambda: made._shelf.warm == 2)
         first, _ = await told(made, b"", b"one")
         second, _ = await told(made, b"", b"two")
 
@@ -195,4 +195,4 @@ async def test_a_command_that_cannot_be_started_leaves_the_turn_unbegun(tmp_path
         with pytest.raises(UnavailableError):
             await told(made, b"")
 
-        assert (made.busy, made._size()) == (0, 0)
+        assert (made.counts().busy, made._size()) == (0, 0)

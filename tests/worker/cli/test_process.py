@@ -37,7 +37,7 @@ async def start(tmp_path):
 
 async def test_records_come_in_order_and_noise_is_passed_over(start):
     process = await start(
-        'print(\'warning: noise\\n\\n{"type": "user"}\\n'
+        'print(\'warning: noise\\n\\n{"type": "noise"}\\n'
         '{"type": "assistant", "error": "x"}\\n{"type": "result", "num_turns": 4}\')'
     )
 

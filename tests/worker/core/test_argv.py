@@ -2,13 +2,14 @@ from pathlib import PurePath
 
 import pytest
 
-from worker.core.argv import ARGUMENTS, environment
+from worker.core.argv import arguments, environment
+from worker.core.profile import Profile
 
 HOME, CONFIG = PurePath("/srv/alice"), PurePath("/srv/alice/config")
 
 
 def test_nothing_is_inherited_and_the_login_cannot_undo_what_a_worker_needs():
-    found = environment({"X": "1", "DISABLE_COMPACT": "0", "HOME": "/"}, HOME, CONFIG, 300)
+    found = environment({"X": "1", "DISABLE_COMPACT": "0", "HOME": "/"}, HOME, CONFIG, 300, Profile())
 
     assert found["X"] == "1"
     assert found["DISABLE_COMPACT"] == "1"
@@ -28,7 +29,7 @@ def test_nothing_is_inherited_and_the_login_cannot_undo_what_a_worker_needs():
     ],
 )
 def test_only_a_keyed_login_tries_again(login, retries):
-    assert environment(login, HOME, CONFIG, 1)["CLAUDE_CODE_MAX_RETRIES"] == retries
+    assert environment(login, HOME, CONFIG, 1, Profile())["CLAUDE_CODE_MAX_RETRIES"] == retries
 
 
 def test_the_plain_profile_has_no_tools_settings_or_memory():
@@ -37,4 +38,4 @@ def test_the_plain_profile_has_no_tools_settings_or_memory():
         "--setting-sources=",
         "--strict-mcp-config",
         "--no-session-persistence",
-    } <= set(ARGUMENTS)
+    } <= set(arguments(Profile()))

@@ -39,7 +39,7 @@ def test_records_are_known_by_their_type(line, kind):
         b"\xff",
         b"[]",
         b"null",
-        b'{"type":"user","message":{}}',
+        b'{"type":"invented","message":{}}',
         b'{"type":"invented_tomorrow"}',
         b'{"type":["result"]}',
         b'{"type":"assistant","error":{"not":"a word"}}',
