@@ -1,8 +1,8 @@
 """Which headers pass, by allow-list both ways.
 
-Credentials, cookies, hop-by-hop and `Connection`-nominated headers, forwarding notes and
-everything of `x-headgate-*` stay outside because nothing lets them in. Three are left out on
-purpose: `accept-encoding` (an answer must stay readable to be checked), `idempotency-key` (two
+Credentials, cookies, hop-by-hop and `Connection`-nominated headers, forwarding notes and all of
+`x-headgate-*` but a client's wishes stay outside because nothing lets them in. Three are left
+out on purpose: `accept-encoding` (an answer must stay readable to be checked), `idempotency-key` (two
 clients that share an account could be given each other's answers) and the clients' session ids
 (the worker gets the hashed key). `user-agent` passes as sent: nobody hides who is calling.
 """
@@ -27,6 +27,9 @@ TO_WORKER: Final = frozenset(
     }
 )
 TO_WORKER_PREFIX: Final = b"x-stainless-"
+WISHES: Final = frozenset({b"x-headgate-steps"})
+"""What a client may ask of a worker of ours; no other upstream is told."""
+_TO_OWN: Final = TO_WORKER | WISHES
 
 TO_CLIENT: Final = frozenset(
     {
@@ -58,10 +61,11 @@ class Stamp(msgspec.Struct, frozen=True):
 def to_worker(headers: Headers, stamp: Stamp) -> list[tuple[bytes, bytes]]:
     """The headers for an upstream. What an account's configuration sets replaces the client's."""
     barred = connection_options(headers) | {name for name, _ in stamp.account}
+    known = TO_WORKER if stamp.plain else _TO_OWN
     passed = [
         header
         for header in headers
-        if (header[0] in TO_WORKER or header[0].startswith(TO_WORKER_PREFIX))
+        if (header[0] in known or header[0].startswith(TO_WORKER_PREFIX))
         and header[0] not in barred
     ]
     passed += stamp.account

@@ -86,6 +86,14 @@ def test_repeated_headers_keep_their_order():
     assert to_worker(headers, STAMP) == [*headers, *OURS]
 
 
+def test_what_a_client_wishes_is_told_to_our_own_workers_only():
+    wish = (b"x-headgate-steps", b"include")
+    plain = Stamp((), b"r", b"alice", plain=True)
+
+    assert to_worker([wish], STAMP) == [wish, *OURS]
+    assert to_worker([wish], plain) == [(b"x-request-id", b"r")]
+
+
 def test_a_plain_api_is_told_neither_session_nor_client():
     stamp = Stamp(((b"x-api-key", b"k"),), b"req-1", b"alice", b"f" * 32, plain=True)
 
