@@ -5,10 +5,11 @@
 
 
 class WorkerError(Exception):
-    """The root. `status` and `kind` (the API's error type) are what the caller sees."""
+    """The root. `status`, `kind` (the API's error type) and `code` are what the caller sees."""
 
     status: int = 500
     kind: str = "api_error"
+    code: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -19,6 +20,12 @@ class BadRequestError(WorkerError):
     """The request is malformed or asks for what a worker never does."""
 
     status, kind = 400, "invalid_request_error"
+
+
+class UnknownResponseError(BadRequestError):
+    """The response to go on from is not kept here, or is another client's."""
+
+    code = "previous_response_not_found"
 
 
 class UnauthorizedError(WorkerError):

@@ -73,7 +73,7 @@ def _anthropic(error: WorkerError, request_id: str) -> dict[str, object]:
 
 
 def _openai(error: WorkerError, _request_id: str) -> dict[str, object]:
-    return {"error": _told(error) | {"param": None, "code": None}}
+    return {"error": _told(error) | {"param": None, "code": error.code}}
 
 
 def _verdict_headers(verdict: Verdict) -> dict[str, str]:

@@ -8,6 +8,7 @@ from worker.api import (
     conversations,
     messages,
     models,
+    responses,
     sessions,
     state,
 )
@@ -21,6 +22,8 @@ def make_app(parts: Parts) -> web.Application:
     app[PARTS] = parts
     app.router.add_post("/v1/messages", messages.create)
     app.router.add_post("/v1/chat/completions", chat_completions.create)
+    app.router.add_post("/v1/responses", responses.create)
+    app.router.add_get("/v1/responses/{id}", responses.retrieve)
     app.router.add_post("/v1/messages/count_tokens", messages.count_tokens)
     app.router.add_get("/v1/models", models.list_models)
     app.router.add_get("/v1/models/{id:.+}", models.get_model)

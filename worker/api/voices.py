@@ -5,6 +5,8 @@ from typing import Final, Protocol
 from worker.api.answers import chat_error, error_event
 from worker.core.chat_answer import completion
 from worker.core.chat_stream import ChatStream
+from worker.core.responses_answer import Head, response
+from worker.core.responses_stream import ResponseStream
 from worker.engines.base import Event
 from worker.errors import WorkerError
 
@@ -41,10 +43,10 @@ class MessagesVoice:
         return message
 
     def event(self, event: Event) -> bytes:
-        return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+        return _event(event.name, event.data)
 
     def error(self, error: WorkerError) -> bytes:
-        return self.event(Event("error", error_event(error)))
+        return _event("error", error_event(error))
 
 
 class ChatVoice:
@@ -68,3 +70,30 @@ class ChatVoice:
 
     def error(self, error: WorkerError) -> bytes:
         return b"data: %b\n\n" % chat_error(error)
+
+
+class ResponsesVoice:
+    """That of responses. What the client does not want stored is not kept."""
+
+    ping: Final = b": ping\n\n"
+
+    def __init__(self, head: Head, *, store: bool) -> None:
+        self._head = head
+        self._store = store
+        self._stream = ResponseStream(head)
+
+    def answer_id(self, _message: str) -> str | None:
+        return self._head.id if self._store else None
+
+    def whole(self, message: bytes) -> bytes:
+        return response(self._head, message)
+
+    def event(self, event: Event) -> bytes:
+        return b"".join(_event(name, data) for name, data in self._stream.feed(event.data))
+
+    def error(self, error: WorkerError) -> bytes:
+        return _event(*self._stream.failed(error.kind, error.message))
+
+
+def _event(name: str, data: bytes) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)

@@ -61,7 +61,7 @@ class MessageBuilder:
 
     def content(self) -> list[Block]:
         """The blocks as far as they have come."""
-        return [self._block(index) for index in sorted(self._blocks)]
+        return [self.block(index) for index in sorted(self._blocks)]
 
     def message(self) -> Block:
         """The whole message, as an answer that was not streamed."""
@@ -78,7 +78,8 @@ class MessageBuilder:
         if isinstance(part, str):
             self._parts[index, target].append(part)
 
-    def _block(self, index: int) -> Block:
+    def block(self, index: int) -> Block:
+        """One block as far as it has come."""
         block = dict(self._blocks[index])
         for field in ("text", "thinking", "signature"):
             if parts := self._parts.get((index, field)):

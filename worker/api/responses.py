@@ -1,0 +1,69 @@
+"""`POST /v1/responses` and `GET /v1/responses/{id}`."""
+
+import time
+from dataclasses import replace
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+from worker.api.answers import success
+from worker.api.parts import PARTS
+from worker.api.requests import client_of, read_body, turn_of
+from worker.api.turns import serve_turn
+from worker.api.voices import ResponsesVoice, Voice
+from worker.core.message import Block
+from worker.core.responses import Past, past_of, to_messages
+from worker.core.responses_answer import Head, head_of, whole
+from worker.core.responses_request import ResponsesRequest, decode_responses
+from worker.core.thread import Exchange
+from worker.engines.base import Turn
+from worker.errors import NotFoundError, UnknownResponseError
+
+_HEAD = "response_head"
+"""Where the archive finds what a response needs to be told again."""
+_object = msgspec.json.Decoder(Block)
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Run a turn."""
+    return await serve_turn(request, _read)
+
+
+async def retrieve(request: web.Request) -> web.Response:
+    """Tell a kept response again."""
+    archive = request.app[PARTS].archive
+    exchange = archive.exchange(client_of(request), request.match_info["id"])
+    head = _head(exchange) if exchange else None
+    if exchange is None or head is None:
+        raise NotFoundError("no such response is kept here")
+    return success(request, whole(head, dict(exchange.message)))
+
+
+async def _read(request: web.Request) -> tuple[Turn, Voice]:
+    raw = await read_body(request)
+    asked = decode_responses(raw)
+    told = to_messages(asked, _past(request, asked))
+    turn = turn_of(request, msgspec.json.encode(told), told)
+    answer = f"resp_{turn.session}{uuid4().hex[:16]}"
+    head = head_of(answer, int(time.time()), asked, _object.decode(raw))
+    kept = {**told, _HEAD: msgspec.to_builtins(head)}
+    return replace(turn, request=kept), ResponsesVoice(head, store=asked.store is not False)
+
+
+def _past(request: web.Request, asked: ResponsesRequest) -> Past:
+    """What was said before the response that this one goes on from."""
+    if not asked.previous_response_id:
+        return Past()
+    archive = request.app[PARTS].archive
+    exchange = archive.exchange(client_of(request), asked.previous_response_id)
+    if exchange is None or not exchange.complete:
+        raise UnknownResponseError("previous_response_id: no such response is kept here (any more)")
+    head = _head(exchange)
+    return past_of(exchange, head.echo.get("instructions") if head else None)
+
+
+def _head(exchange: Exchange) -> Head | None:
+    """The head of a response; an answer in another dialect has none."""
+    kept = exchange.request.get(_HEAD)
+    return msgspec.convert(kept, Head) if kept else None
