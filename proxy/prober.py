@@ -5,21 +5,14 @@ import random
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Final, Never, Self
-
-import aiohttp
+from typing import Never, Self
 
 from proxy.core.account import ANY_MODEL, Account, AccountName, ModelFamily
 from proxy.core.cooldown import BackoffPolicy, Cooldown, Reason
-from proxy.core.probe import Login, Probe, read_probe, reported_rests, reported_windows
+from proxy.core.probe import Login, Probe, reported_rests, reported_windows
 from proxy.pool import AccountPool
+from proxy.states import MISSES, States
 from proxy.store.base import Store
-
-LARGEST: Final = 65_536
-"""No state is longer (bytes)."""
-
-_MISSES: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +58,11 @@ class Prober:
         self._policy = policy or ProbePolicy()
         self._backoff = BackoffPolicy()
         self._watches: dict[AccountName, _Watch] = {}
-        self._at_once = asyncio.Semaphore(self._policy.at_once)
+        self._states = States(self._policy.timeout, self._policy.at_once)
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=self._policy.timeout),
-        )
+        await self._states.__aenter__()
         await self._tasks.__aenter__()
         self.replace(self._accounts)
         return self
@@ -83,7 +72,7 @@ class Prober:
         try:
             await self._tasks.__aexit__(None, None, None)
         finally:
-            await self._session.close()
+            await self._states.__aexit__()
 
     def hint(self, account: AccountName) -> None:
         """Something went wrong there: ask at once."""
@@ -112,27 +101,12 @@ class Prober:
         while True:
             watch.hinted.clear()
             try:
-                probe = await self._ask(watch.account)
-            except _MISSES:
+                probe = await self._states.ask(watch.account.url, watch.account.headers)
+            except MISSES:
                 self._miss(watch)
             else:
                 await self._take_in(watch, probe)
             await self._pause(watch)
-
-    async def _ask(self, account: Account) -> Probe:
-        url = account.url.rstrip("/") + "/state"
-        async with (
-            self._at_once,
-            self._session.get(url, headers=account.headers, allow_redirects=False) as answer,
-        ):
-            if answer.status != HTTPStatus.OK:
-                raise ValueError("not a state")
-            body = b""
-            async for piece in answer.content.iter_any():
-                body += piece
-                if len(body) > LARGEST:
-                    raise ValueError("too long for a state")
-        return read_probe(body)
 
     async def _pause(self, watch: _Watch) -> None:
         """Wait for the next turn, less for a hint, but never so little that probing is a load."""

@@ -1,5 +1,6 @@
 """Accounts and what is known of them: the values that ranking and claiming pass around."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NewType
@@ -8,6 +9,9 @@ from proxy.core.cooldown import Cooldown
 
 AccountName = NewType("AccountName", str)
 ModelFamily = NewType("ModelFamily", str)
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What an account, or a client, may be called: it becomes a label."""
 
 ANY_MODEL: Final = ModelFamily("*")
 """The family that stands for the whole account."""

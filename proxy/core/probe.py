@@ -46,6 +46,7 @@ class Probe(msgspec.Struct, frozen=True):
     """A worker's state; fields we do not know are passed over."""
 
     ready: bool
+    account: str = ""
     reason: str | None = None
     login: Login | None = None
     windows: tuple[ReportedWindow, ...] = ()
