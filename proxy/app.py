@@ -16,6 +16,7 @@ from proxy import wiring
 from proxy.access_log import AccessLog
 from proxy.admin import Admin, AdminServer
 from proxy.auth import Authenticator
+from proxy.census import Census
 from proxy.config import Settings
 from proxy.edge import Edge
 from proxy.forward import Forwarder
@@ -99,6 +100,7 @@ class App:
         self.gateway.authenticator.replace(settings.clients)
         self.gateway.budget.adjust(settings.retries.share, settings.retries.floor)
         self.gateway.forwarder.policy = wiring.relay_policy(settings)
+        self.gateway.census.expose_account = settings.expose_account
         self.operators.token = settings.admin.token
 
     async def drain(self, *, dwell: bool) -> None:
@@ -137,6 +139,7 @@ class App:
             quotas=Quotas(time.time),
             pool=self.pool,
             forwarder=forwarder,
+            census=Census(self.pool, self.lineup.ways, self.upstreams, settings.expose_account),
             metrics=self.metrics,
             clock=self.pool.now,
             budget=wiring.retry_budget(settings),

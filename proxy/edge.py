@@ -6,6 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Final
 
 import msgspec
@@ -29,6 +30,13 @@ CLIENT_GONE: Final = 499
 
 KINDS: Final = {404: "not_found_error", 408: "timeout_error", 413: "request_too_large"}
 """Error types of refusals that http1 makes by itself; the others are invalid requests."""
+
+
+_HERE: Final = {
+    "hello": b"{}",
+    "version": msgspec.json.encode({"name": "headgate", "version": version("headgate")}),
+}
+"""What the proxy says of itself, by route."""
 
 
 class Trip(msgspec.Struct):
@@ -168,7 +176,7 @@ def answer_here(exchange: Exchange, trip: Trip) -> None:
         allowed = ", ".join((*trip.route.methods, "OPTIONS")).encode()
         exchange.respond(204, [*ours(trip.id), (b"allow", allowed)], b"")
     else:
-        exchange.respond(200, [*ours(trip.id), JSON], b"{}")
+        exchange.respond(200, [*ours(trip.id), JSON], _HERE[trip.route.name])
 
 
 def _advice(error: ProxyError) -> list[tuple[bytes, bytes]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from proxy.auth import Authenticator
+from proxy.census import Census, Inquiry
 from proxy.core.account import AccountName
 from proxy.core.outcome import Outcome
 from proxy.core.retry import RESTED, Attempts, RetryBudget, Step, pause
@@ -28,6 +29,7 @@ class Gateway:
     quotas: Quotas
     pool: AccountPool
     forwarder: Forwarder
+    census: Census
     metrics: Metrics
     clock: Callable[[], float]
     budget: RetryBudget = field(default_factory=RetryBudget)
@@ -39,6 +41,10 @@ class Gateway:
         check_method(trip.route, exchange.head.method)
         if trip.route.local or exchange.head.method == "OPTIONS":
             answer_here(exchange, trip)
+            return
+        if trip.route.remembered:
+            with self.quotas.hold(client, None):
+                await self.census.answer(Inquiry(exchange, trip, client.name))
             return
         inbound = await read_inbound(exchange, trip, client)
         self.budget.earn(exchange.started_at)

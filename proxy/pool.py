@@ -167,6 +167,12 @@ class AccountPool:
         """Take in what an account reports of its windows."""
         self._roster.observe(account, windows)
 
+    def workers(self) -> tuple[Sequence[AccountName], bool]:
+        """The accounts in service that are workers of ours, and whether that is all of them."""
+        serving = self._roster.serving
+        ours = [name for name, account in self._roster.accounts.items() if not account.plain]
+        return [name for name in ours if name in serving], all(name in serving for name in ours)
+
     def set_ready(self, account: AccountName, *, ready: bool, reason: str = "") -> None:
         """Take an account out of service, for a reason in a word, or back in."""
         if self._roster.set_ready(account, None if ready else reason):

@@ -21,7 +21,7 @@ def dialect_of(path: bytes) -> Dialect:
     """The dialect of an endpoint; paths that are nobody's speak the Messages API's."""
     if path.startswith((b"/v1/chat/", b"/v1/completions", b"/v1/embeddings")):
         return Dialect.CHAT
-    if path.startswith(b"/v1/responses"):
+    if path.startswith((b"/v1/responses", b"/v1/conversations")):
         return Dialect.RESPONSES
     return Dialect.MESSAGES
 
