@@ -31,13 +31,12 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 async def retrieve(request: web.Request) -> web.Response:
-    """Tell a kept response again."""
+    """Tell a kept answer again."""
     archive = request.app[PARTS].archive
     exchange = archive.exchange(client_of(request), request.match_info["id"])
-    head = _head(exchange) if exchange else None
-    if exchange is None or head is None:
+    if exchange is None:
         raise NotFoundError("no such response is kept here")
-    return success(request, whole(head, dict(exchange.message)))
+    return success(request, whole(_head(exchange), dict(exchange.message)))
 
 
 async def _read(request: web.Request) -> tuple[Turn, Voice]:
@@ -59,11 +58,12 @@ def _past(request: web.Request, asked: ResponsesRequest) -> Past:
     exchange = archive.exchange(client_of(request), asked.previous_response_id)
     if exchange is None or not exchange.complete:
         raise UnknownResponseError("previous_response_id: no such response is kept here (any more)")
-    head = _head(exchange)
-    return past_of(exchange, head.echo.get("instructions") if head else None)
+    return past_of(exchange, _head(exchange).echo["instructions"])
 
 
-def _head(exchange: Exchange) -> Head | None:
-    """The head of a response; an answer in another dialect has none."""
+def _head(exchange: Exchange) -> Head:
+    """The head of a kept answer; one that was given in another dialect has a plain one."""
     kept = exchange.request.get(_HEAD)
-    return msgspec.convert(kept, Head) if kept else None
+    if kept is None:
+        return Head(exchange.id, int(exchange.at), exchange.model)
+    return msgspec.convert(kept, Head)

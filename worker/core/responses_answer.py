@@ -49,7 +49,7 @@ class Head:
     id: str
     created: int
     model: str
-    echo: Mapping[str, object] = field(repr=False)
+    echo: Mapping[str, object] = field(default_factory=lambda: _ECHOED, repr=False)
     summary: bool = False
     encrypted: bool = False
     json: bool = False

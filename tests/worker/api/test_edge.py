@@ -21,8 +21,9 @@ ITEM = "msg_" + chain(b"", [Utterance("user", [{"type": "text", "text": "hi"}])]
 
 def asked_of(resource: str) -> str:
     """A path that a route answers with a 200."""
-    model = resource.startswith("/v1/models/")
-    return resource.replace("{id}", "claude-x" if model else SESSION).replace("{item}", ITEM)
+    kind = resource.rpartition("/{id}")[0]
+    named = {"/v1/models": "claude-x", "/v1/responses": KEPT.id}.get(kind, SESSION)
+    return resource.replace("{id}", named).replace("{item}", ITEM)
 
 
 def routes() -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ async def test_everything_is_served_with_it(engine, method, path):
         asked = worker.session.request(
             method,
             worker.url + path,
-            data=msgspec.json.encode(ASK) if method == "POST" else None,
+            data=msgspec.json.encode(ASK | {"input": "hi"}) if method == "POST" else None,
             headers={"authorization": f"bearer {TOKEN}"},
         )
         async with asked as answer:
