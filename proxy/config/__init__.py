@@ -8,6 +8,7 @@ from proxy.config.settings import (
     Admin,
     Affinity,
     Client,
+    Discovery,
     Gate,
     Limits,
     Login,
@@ -16,6 +17,7 @@ from proxy.config.settings import (
     Queue,
     Retries,
     Settings,
+    SharedStore,
     Timeouts,
 )
 
@@ -25,6 +27,7 @@ __all__ = [
     "Affinity",
     "Client",
     "ConfigError",
+    "Discovery",
     "Gate",
     "Limits",
     "Login",
@@ -34,6 +37,7 @@ __all__ = [
     "Queue",
     "Retries",
     "Settings",
+    "SharedStore",
     "Timeouts",
     "digest_of",
     "load",

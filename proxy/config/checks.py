@@ -1,6 +1,7 @@
 """The types of the configuration's values: each checks, and some read, what the file says."""
 
 import hashlib
+import os
 import re
 import stat
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_settings import NoDecode
 
 from proxy.config.settings import Address
+from proxy.core.account import NAME
+from proxy.store.address import StoreAddress
 
 _OURS = {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade"}
 _SAMPLES = re.compile(
@@ -111,7 +114,7 @@ def _header_value(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+    if not NAME.fullmatch(value):
         raise ValueError("should be 1 to 64 of letters, digits and . _ -")
     return value
 
@@ -125,17 +128,30 @@ def _digest(value: str) -> str:
     return digest
 
 
-def _store(value: str) -> str:
-    if re.match(r"rediss?(\+\w+)?://", value):
-        raise ValueError("not in this version; use memory")
-    if value != "memory":
-        raise ValueError("should be memory")
+def _store(value: object) -> object:
+    if value is None or value == "memory":
+        return None
+    if not isinstance(value, str | dict):
+        raise ValueError("should be memory, or such as redis://host:6379")  # noqa: TRY004 (pydantic's)
+    return {"url": value} if isinstance(value, str) else value
+
+
+def _store_url(value: object) -> StoreAddress:
+    if not isinstance(value, str):
+        raise ValueError("should be such as redis://host:6379")  # noqa: TRY004 (pydantic's)
+    return StoreAddress.parse(value)
+
+
+def _readable(value: str) -> str:
+    if not os.access(value, os.R_OK):
+        raise ValueError(f"cannot read {value}")
     return value
 
 
-def _later(value: object) -> None:
-    if value is not None:
-        raise ValueError("not in this version; list the accounts")
+def _named(address: Address) -> Address:
+    if not address.port:
+        raise ValueError("should name the port of the workers, such as workers.internal:9100")
+    return address
 
 
 def _login(value: object) -> object:
@@ -146,14 +162,18 @@ Name = Annotated[str, AfterValidator(_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Url = Annotated[str, AfterValidator(_url)]
 Listen = Annotated[Address, NoDecode, BeforeValidator(_address)]
+Target = Annotated[Listen, AfterValidator(_named)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
-StoreUrl = Annotated[str, AfterValidator(_store)]
+StoreUrl = Annotated[StoreAddress, BeforeValidator(_store_url)]
+StoreShape = BeforeValidator(_store)
 LoginShape = BeforeValidator(_login)
-NotYet = Annotated[None, BeforeValidator(_later)]
 
 Place = Annotated[str, Field(min_length=1), AfterValidator(_place)]
 """A path; relative ones start at the folder of the configuration file."""
+
+Readable = Annotated[Place, AfterValidator(_readable)]
+"""A path of a file that is there."""
 
 Credential = Annotated[str, AfterValidator(_secret)]
 """Something that others gave us."""

@@ -16,14 +16,16 @@ _LOGIN_KEYS = (
     "vertex",
 )
 _LOCAL_ONLY = ("engine", "command", "base_url")
+_TLS_FILES = ("ca_file", "cert_file", "key_file")
 _REMOTE_ONLY = ("token", "token_file", "headers")
 
 
 def broken_rules(file: Mapping[str, object]) -> Iterator[Problem]:
     """Every rule that the file breaks, whatever else is wrong with it."""
     clients, accounts = _entries(file, "clients"), _entries(file, "accounts")
-    if file.get("accounts") == []:
-        yield Problem("accounts", "should name at least one")
+    if not accounts and "discovery" not in file:
+        listed = file.get("accounts") == []
+        yield Problem("accounts", "should name at least one" if listed else "is missing")
     yield from _twice("clients", clients, ("name", "key"))
     yield from _twice("accounts", accounts, ("name",))
     if not clients:
@@ -33,6 +35,8 @@ def broken_rules(file: Mapping[str, object]) -> Iterator[Problem]:
     for path, entry in _numbered("accounts", accounts):
         yield from _account(path, entry)
     yield from _token("admin", file.get("admin"))
+    yield from _token("discovery", file.get("discovery"))
+    yield from _store(file.get("store"))
 
 
 def _entries(file: Mapping[str, object], key: str) -> Sequence[object]:
@@ -86,6 +90,18 @@ def _account(path: str, entry: Mapping[object, object]) -> Iterator[Problem]:
 def _token(path: str, entry: object) -> Iterator[Problem]:
     if isinstance(entry, dict) and "token" in entry and "token_file" in entry:
         yield Problem(path, "takes token or token_file, not both")
+
+
+def _store(entry: object) -> Iterator[Problem]:
+    if not isinstance(entry, dict):
+        return
+    if "password" in entry and "password_file" in entry:
+        yield Problem("store", "takes password or password_file, not both")
+    files = [name for name in _TLS_FILES if name in entry]
+    if files and not str(entry.get("url", "")).startswith("rediss"):
+        yield Problem(f"store.{files[0]}", "belongs to an address with rediss")
+    if ("cert_file" in entry) != ("key_file" in entry):
+        yield Problem("store", "takes cert_file and key_file together")
 
 
 def _one_of(path: str, entry: Mapping[object, object], fields: Sequence[str]) -> Iterator[Problem]:

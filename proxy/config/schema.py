@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from proxy.config.checks import (
     Credential,
@@ -16,13 +16,15 @@ from proxy.config.checks import (
     Listen,
     LoginShape,
     Name,
-    NotYet,
     Place,
     Positive,
+    Readable,
     Reading,
     Secret,
     SecretFile,
+    StoreShape,
     StoreUrl,
+    Target,
     Url,
 )
 from proxy.config.settings import (
@@ -32,6 +34,7 @@ from proxy.config.settings import (
     Affinity,
     Client,
     Count,
+    Discovery,
     Gate,
     Limits,
     Login,
@@ -40,10 +43,12 @@ from proxy.config.settings import (
     Queue,
     Retries,
     Settings,
+    SharedStore,
     Timeouts,
 )
 from proxy.core.account import Account, AccountName
 from proxy.core.quota import ClientLimits
+from proxy.store.address import Link, Tls
 
 
 class _Entry(BaseModel):
@@ -131,14 +136,13 @@ class AccountEntry(_Entry):
     base_url: Url | None = None
 
     def account(self) -> Account:
-        token = self.token or self.token_file
-        bearer = {"authorization": f"Bearer {token}"} if token else {}
+        bearer = _bearer(self.token or self.token_file)
         return Account(
             AccountName(self.name),
             self.url or "",
             self.concurrency,
             self.weight,
-            plain=bool(self.headers) and not token,
+            plain=bool(self.headers) and not bearer,
             headers=self.headers | bearer,
         )
 
@@ -156,6 +160,19 @@ class AccountEntry(_Entry):
         )
 
 
+class DiscoveryEntry(_Entry):
+    dns: Target
+    token: Secret | None = None
+    token_file: SecretFile | None = None
+    interval: Annotated[Positive, Field(ge=1)] = 5.0
+    concurrency: Count | None = None
+    weight: Positive = 1.0
+
+    def value(self) -> Discovery:
+        headers = _bearer(self.token or self.token_file)
+        return Discovery(self.dns, headers, self.interval, self.concurrency, self.weight)
+
+
 class AdminEntry(_Entry):
     listen: Listen = ADMIN
     token: Secret | None = None
@@ -165,16 +182,35 @@ class AdminEntry(_Entry):
         return Admin(self.listen, self.token or self.token_file)
 
 
+class StoreEntry(_Entry):
+    url: StoreUrl
+    username: Credential | None = None
+    password: Credential | None = None
+    password_file: CredentialFile | None = None
+    ca_file: Readable | None = None
+    cert_file: Readable | None = None
+    key_file: Readable | None = None
+    timeout: Positive = 0.25
+    prefix: Name = "headgate"
+    replicas: Count = 1
+
+    def value(self) -> SharedStore:
+        tls = Tls(self.ca_file, self.cert_file, self.key_file)
+        password = self.password or self.password_file
+        link = Link(self.url, self.username, password, self.timeout, tls)
+        return SharedStore(link, self.prefix, self.replicas)
+
+
 class File(_Entry):
     """The whole file."""
 
     listen: Listen = DATA
     admin: AdminEntry = AdminEntry()
-    store: StoreUrl = "memory"
+    store: Annotated[StoreEntry | None, NoDecode, StoreShape] = None
     state_file: Place | None = Field(default="headgate.state", validate_default=True)
     clients: tuple[ClientEntry, ...] = ()
-    accounts: tuple[AccountEntry, ...]
-    discovery: NotYet = None
+    accounts: tuple[AccountEntry, ...] = ()
+    discovery: DiscoveryEntry | None = None
     affinity: Affinity = Affinity()
     gate: Gate = Gate()
     queue: Queue = Queue()
@@ -188,10 +224,11 @@ class File(_Entry):
         return Settings(
             accounts=tuple(a.account() for a in self.accounts if not (a.login or a.disabled)),
             logins=tuple(a.local(a.login) for a in self.accounts if a.login and not a.disabled),
+            discovery=self.discovery.value() if self.discovery else None,
             clients=tuple(c.value() for c in self.clients),
             listen=self.listen,
             admin=self.admin.value(),
-            store=self.store,
+            store=self.store.value() if self.store else None,
             state_file=Path(self.state_file) if self.state_file else None,
             affinity=self.affinity,
             gate=self.gate,
@@ -203,6 +240,10 @@ class File(_Entry):
             warnings=tuple(dict.fromkeys(reading.warnings)),
             files=reading.files,
         )
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 class Environment(File, BaseSettings):

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from proxy.core.account import Account
 from proxy.core.quota import ClientLimits
+from proxy.store.address import Link
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -111,6 +112,30 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedStore:
+    """Redis, which several replicas share. `replicas` is assumed until they have been counted."""
+
+    link: Link
+    prefix: str = "headgate"
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Workers behind a name: each address it leads to is asked, every `interval`, who it is.
+
+    `headers` hold the workers' token. `concurrency` bounds what a worker may carry; None leaves
+    it to the worker.
+    """
+
+    dns: Address
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    interval: float = 5.0
+    concurrency: int | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Affinity:
     """How long a session stays bound after its last request, and how many are remembered."""
 
@@ -177,6 +202,7 @@ class Limits:
 class Settings:
     """Everything that the proxy is told. `state_file` None keeps nothing over a restart.
 
+    `store` None is this process's memory, and the only one that a state file is for.
     `accounts` have a worker of their own; the workers of `logins` are still to be started.
     `warnings` are what an operator should hear of although it may run. `files` are those it was
     read from, with digests of what they held.
@@ -184,10 +210,11 @@ class Settings:
 
     accounts: tuple[Account, ...]
     logins: tuple[Login, ...] = ()
+    discovery: Discovery | None = None
     clients: tuple[Client, ...] = ()
     listen: Address = DATA
     admin: Admin = Admin()
-    store: str = "memory"
+    store: SharedStore | None = None
     state_file: Path | None = None
     affinity: Affinity = Affinity()
     gate: Gate = Gate()

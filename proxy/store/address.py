@@ -1,4 +1,4 @@
-"""Where the shared store is, written as one URL. Pure.
+"""Where the shared store is, written as one URL, and how to come in. Pure.
 
 `redis://host:port/db`, `unix:///path`, `redis+sentinel://h1:p,h2:p/service/db` and
 `redis+cluster://h1:p,h2:p`; with `rediss` in place of `redis` over TLS.
@@ -64,6 +64,26 @@ class StoreAddress:
         scheme = self.topology.replace("redis", "rediss") if self.tls else self.topology
         hosts = ",".join(f"{f'[{h}]' if ':' in h else h}:{port}" for h, port in self.nodes)
         return f"{scheme}://{hosts}{self.path}{self.service and f'/{self.service}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files: whom to trust (None: what the system trusts), and who we are where that is asked."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How to reach the shared store. `timeout` (seconds) holds for each step of a round trip."""
+
+    address: StoreAddress
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout: float = 0.25
+    tls: Tls = Tls()
 
 
 def _split(url: str) -> SplitResult:

@@ -65,7 +65,7 @@ FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSEr
 
 
 def away(error: Exception) -> StoreAwayError:
-    """What an error of the client library means here. Its text is left behind: it may tell addresses."""
+    """What an error of the client library means here. Its text may tell addresses: it stays."""
     by_class = (kind for family, kind in _KINDS if isinstance(error, family))
     by_code = (_CODES[word] for word in str(error).split() if word in _CODES)
     return StoreAwayError(next(by_class, None) or next(by_code, Away.OTHER))

@@ -4,7 +4,6 @@ They repeat nothing by themselves: a command that was sent and not answered may 
 out. Every wait has an end.
 """
 
-from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 from redis.asyncio import Redis, RedisCluster, Sentinel, SentinelConnectionPool
@@ -12,33 +11,13 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from proxy.store.address import StoreAddress, Topology
+from proxy.store.address import Link, Topology
 
 CONNECTIONS: Final = 8
 """The most to one server: requests share their round trips."""
 
 IDLE: Final = 10
 """A connection that was unused for so long is asked whether it still stands (seconds)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Files: whom to trust (None: what the system trusts), and who we are where that is asked."""
-
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How to reach the shared store. `timeout` (seconds) holds for each step of a round trip."""
-
-    address: StoreAddress
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    timeout: float = 0.25
-    tls: Tls = Tls()
 
 
 class _Socket(TypedDict, total=False):

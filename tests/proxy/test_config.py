@@ -7,13 +7,16 @@ from proxy.config import (
     Address,
     Client,
     ConfigError,
+    Discovery,
     Login,
     LoginMethod,
     Priority,
+    SharedStore,
     load,
 )
 from proxy.core.account import Account
 from proxy.core.quota import ClientLimits
+from proxy.store.address import Link, StoreAddress, Tls, Topology
 
 ACCOUNTS = "accounts: [{name: a, url: 'http://127.0.0.1:9101'}]\n"
 CLIENTS = "clients: [{name: alice, key: a-good-key}]\n"
@@ -216,11 +219,66 @@ def test_a_misspelt_key_of_a_group_in_the_environment_is_told(problems, monkeypa
     assert problems(ACCOUNTS) == ["timeouts.drian: unknown key"]
 
 
+@pytest.mark.parametrize("text", ["redis://r:1", "{url: 'redis://r:1'}"])
+def test_a_shared_store_is_named_by_its_address(read, text):
+    store = read(f"store: {text}\n{ACCOUNTS}").store
+
+    assert store == SharedStore(Link(StoreAddress(Topology.SINGLE, (("r", 1),))))
+    assert read(ACCOUNTS).store is read(f"store: memory\n{ACCOUNTS}").store is None
+
+
+def test_the_environment_may_name_the_store(read, monkeypatch):
+    monkeypatch.setenv("HEADGATE_STORE", "unix:///run/r.sock")
+
+    assert read(ACCOUNTS).store.link.address.path == "/run/r.sock"
+
+
+def test_a_shared_store_takes_its_secrets_by_reference(read, tmp_path, monkeypatch):
+    for name in ("ca", "cert", "key"):
+        (tmp_path / name).write_text("PEM")
+    (tmp_path / "password").write_text("of-the-file\n")
+    monkeypatch.setenv("STORE_USER", "ann")
+    text = """\
+store: {url: "rediss://r", username: "${STORE_USER}", password_file: password, timeout: 0.5,
+        ca_file: ca, cert_file: cert, key_file: key, prefix: team, replicas: 3}
+"""
+    store = read(text + ACCOUNTS).store
+
+    tls = Tls(*(str(tmp_path / name) for name in ("ca", "cert", "key")))
+    address = StoreAddress(Topology.SINGLE, (("r", 6379),), tls=True)
+    assert store == SharedStore(Link(address, "ann", "of-the-file", 0.5, tls), "team", 3)
+    assert "of-the-file" not in repr(store)
+
+
+@pytest.mark.parametrize(
+    ("store", "problem"),
+    [
+        ("redis://:se/cret@r", "store.url: should end with the number of a database"),
+        ("3", "store: should be memory, or such as redis://host:6379"),
+        ("{url: 'redis://r', passwort: x}", "store.passwort: unknown key"),
+        (
+            "{url: 'redis://r', password: a, password_file: nowhere}",
+            "store: takes password or password_file, not both",
+        ),
+        (
+            "{url: 'redis://r', ca_file: nowhere}",
+            "store.ca_file: belongs to an address with rediss",
+        ),
+        ("{url: 'rediss://r', cert_file: c}", "store: takes cert_file and key_file together"),
+    ],
+)
+def test_what_is_wrong_with_a_shared_store_is_told(problems, store, problem):
+    found = problems(f"store: {store}\n{ACCOUNTS}")
+
+    assert problem in found
+    assert not any("cret" in one for one in found)
+
+
 def test_all_problems_are_told_at_once_with_their_paths(problems):
     text = """\
 listen: 0.0.0.0
-store: redis://localhost
-discovery: {dns: "workers:9100"}
+store: {url: "redis+sentinel://:secret@a", timeout: 0, ca_file: nowhere}
+discovery: {dns: "workers"}
 accounts:
   - {name: a, url: "htp://x", concurrency: 0, weight: .nan, token_file: nowhere}
   - {name: a, url: "http://127.0.0.1:1", headers: {x-api-key: "${NO_SUCH}", Host: x}}
@@ -235,14 +293,16 @@ bogus: 1
     assert [problem.partition(": ")[0] for problem in found] == [
         "accounts[1].headers.x-api-key",
         "listen",
-        "store",
+        "store.url",
+        "store.ca_file",
+        "store.timeout",
         "accounts[0].url",
         "accounts[0].token_file",
         "accounts[0].concurrency",
         "accounts[0].weight",
         "accounts[1].headers.Host",
         "accounts[2].name",
-        "discovery",
+        "discovery.dns",
         "timeouts.drain",
         "timeouts.dwell",
         "limits.body",
@@ -344,3 +404,39 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
 
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(tmp_path / "x")
+
+
+def test_workers_may_be_found_by_a_name_alone(read, secret):
+    secret("worker", "the-long-worker-secret")
+    text = 'discovery: {dns: "workers.internal:9100", token_file: worker, concurrency: 4}'
+
+    found = read(text)
+
+    assert found.accounts == ()
+    assert found.discovery == Discovery(
+        Address("workers.internal", 9100),
+        {"authorization": "Bearer the-long-worker-secret"},
+        concurrency=4,
+    )
+    assert "the-long" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("discovery: {}", "discovery.dns: is missing"),
+        ("discovery: {dns: 'workers:0'}", "discovery.dns: should name the port of the workers"),
+        ("discovery: {dns: workers}", "discovery.dns: should be host:port"),
+        ("discovery: {dns: 'w:1', interval: 0.5}", "discovery.interval: should be greater than"),
+        ("discovery: {dns: 'w:1', token: a, token_file: b}", "discovery: takes token or"),
+        ("listen: 127.0.0.1:1", "accounts: is missing"),
+    ],
+)
+def test_what_is_wrong_with_discovery_is_told(problems, text, problem):
+    assert any(found.startswith(problem) for found in problems(text))
+
+
+def test_a_disabled_account_is_left_out(read):
+    other = "{name: b, url: 'http://127.0.0.1:9102', disabled: true}"
+
+    assert [account.name for account in read(f"{ACCOUNTS[:-2]}, {other}]").accounts] == ["a"]

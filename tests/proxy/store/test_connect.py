@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 from redis.exceptions import AuthenticationError
 
-from proxy.store.address import StoreAddress
+from proxy.store.address import Link, StoreAddress, Tls
 from proxy.store.away import FAILURES, Away, away
-from proxy.store.connect import Link, Tls, connect
+from proxy.store.connect import connect
 from tests.redis_rig import certificate, cluster, redis_server, sentinels
 
 
