@@ -6,7 +6,7 @@ from proxy.forward import RelayPolicy
 from proxy.http1.server import HttpLimits, HttpTimeouts
 from proxy.http1.upstream import UpstreamTimeouts
 from proxy.pool import PoolPolicy, QueuePolicy
-from proxy.store.memory import StorePolicy
+from proxy.store.base import StorePolicy
 
 
 def store_policy(settings: Settings) -> StorePolicy:

@@ -1,12 +1,13 @@
 """Which account each session is bound to: bounded, and forgotten when long unused."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
 from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
 
-_SLACK = 0.01
+SLACK: Final = 0.01
 """A binding is prolonged once it is this fraction of its life old: most hits write nothing."""
 
 
@@ -41,7 +42,7 @@ class Affinity:
         if binding is None or binding.expires <= now:
             return None
         expires = now + self._ttl
-        if expires - binding.expires > self._ttl * _SLACK:
+        if expires - binding.expires > self._ttl * SLACK:
             binding.expires = expires
             del self._bindings[session]
             self._put(session, binding)

@@ -6,6 +6,7 @@ store's clock, which answers carry as `now`; a replica's own clock never enters.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
 
@@ -19,6 +20,15 @@ SOFT_REASONS = frozenset({Reason.BURST})
 
 LIMIT_REASONS = frozenset({Reason.QUOTA, Reason.MODEL_LIMIT, Reason.BURST})
 """An account that rests so is in order: it serves again at a known time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorePolicy:
+    """Seconds that a lease lasts unrenewed and a binding unused; the most bindings kept."""
+
+    lease_ttl: float = 45.0
+    affinity_ttl: float = 3600.0
+    affinity_limit: int = 100_000
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):
@@ -148,6 +158,16 @@ class Listener(Protocol):
 
     def account_woken(self, account: AccountName) -> None:
         """A cooldown was ended before its time."""
+
+
+class Nobody:
+    """Listens until somebody does."""
+
+    def account_freed(self, account: AccountName) -> None: ...
+
+    def account_rested(self, account: AccountName, reason: Reason) -> None: ...
+
+    def account_woken(self, account: AccountName) -> None: ...
 
 
 class Store(Protocol):

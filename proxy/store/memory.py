@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from proxy.store.base import (
     LIMIT_REASONS,
     SOFT_REASONS,
     Listener,
+    Nobody,
     Placing,
     Reach,
     Refusal,
@@ -22,28 +22,10 @@ from proxy.store.base import (
     Slot,
     Snapshot,
     Standing,
+    StorePolicy,
     Wish,
 )
 from proxy.store.gate import Gate, Held
-
-
-@dataclass(frozen=True, slots=True)
-class StorePolicy:
-    """Seconds that a lease lasts unrenewed and a binding unused; the most bindings kept."""
-
-    lease_ttl: float = 45.0
-    affinity_ttl: float = 3600.0
-    affinity_limit: int = 100_000
-
-
-class _Nobody:
-    """Listens until somebody does."""
-
-    def account_freed(self, account: AccountName) -> None: ...
-
-    def account_rested(self, account: AccountName, reason: Reason) -> None: ...
-
-    def account_woken(self, account: AccountName) -> None: ...
 
 
 class _Tie(NamedTuple):
@@ -64,7 +46,7 @@ class MemoryStore:
     ) -> None:
         self._policy = policy or StorePolicy()
         self._clock = clock
-        self._listener: Listener = _Nobody()
+        self._listener: Listener = Nobody()
         self.gates: defaultdict[AccountName, Gate] = defaultdict(Gate)
         self.affinity = Affinity(self._policy.affinity_ttl, self._policy.affinity_limit)
 

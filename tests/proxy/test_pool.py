@@ -9,8 +9,8 @@ from proxy.core.account import ANY_MODEL, Window
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.core.verdict import Kind, Scope, Verdict
 from proxy.errors import AllLimitedError, NoWorkerError, QueueFullError
-from proxy.store.base import Placing, Standing
-from proxy.store.memory import MemoryStore, StorePolicy
+from proxy.store.base import Placing, Standing, StorePolicy
+from proxy.store.memory import MemoryStore
 from tests.proxy.pool_rig import HAIKU, OK, OPUS, A, B, Holder, a_call, accounts, quota, rig, until
 
 HOUR = 3600.0

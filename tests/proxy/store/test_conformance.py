@@ -554,8 +554,10 @@ class TestStreak:
         for expected in range(5):
             clock.advance(1)
             (slot,) = await fill(store, A, 1)
-            assert slot.streak == expected
             store.settle(slot, Settlement(failed=True))
+
+            assert slot.streak == expected
+            assert (await state(store, A)).streak == expected + 1
 
 
 class TestPressure:

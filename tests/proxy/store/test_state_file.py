@@ -6,8 +6,8 @@ import pytest
 
 from proxy.core.account import ANY_MODEL
 from proxy.core.cooldown import Cooldown, Reason
-from proxy.store.base import Refusal, Slot, Standing
-from proxy.store.memory import MemoryStore, StorePolicy
+from proxy.store.base import Refusal, Slot, Standing, StorePolicy
+from proxy.store.memory import MemoryStore
 from proxy.store.state_file import Loaded, StateFile
 from tests.proxy.store.factories import POLICY, Clock
 from tests.proxy.store.wishes import HAIKU, OPUS, A, B, bind, burst, fill, wish

@@ -1,0 +1,96 @@
+"""What changed in the shared store, told to this replica's listener, whoever changed it."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Never
+
+import msgspec
+
+from proxy.core.account import AccountName
+from proxy.core.cooldown import Reason
+from proxy.store.away import FAILURES, StoreAwayError
+from proxy.store.base import Listener
+from proxy.store.redis.script import Client
+
+POLL: Final = 1.0
+"""News is asked for as often as this where nothing calls for it (seconds)."""
+
+
+class Event(msgspec.Struct, array_like=True, frozen=True):
+    """A change: `freed`, `rested` (for a reason) or `woken`."""
+
+    kind: str
+    account: AccountName
+    reason: Reason | None = None
+
+
+class Told(msgspec.Struct, array_like=True, frozen=True):
+    """What other replicas told, and the entry of the stream up to which this goes."""
+
+    last: str
+    events: tuple[Event, ...]
+
+
+_told = msgspec.msgpack.Decoder(Told)
+
+
+def announce(events: Iterable[Event], listener: Listener) -> None:
+    """Tell the listener, in order."""
+    for event in events:
+        if event.kind == "freed":
+            listener.account_freed(event.account)
+        elif event.kind == "woken":
+            listener.account_woken(event.account)
+        elif event.reason is not None:
+            listener.account_rested(event.account, event.reason)
+
+
+class News:
+    """Follows the pool's stream, so that what comes while a connection is lost is not.
+
+    `patience` is how long one read waits in Redis for the next entry (seconds).
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        stream: str,
+        ask: Callable[[str, str | None], Awaitable[msgspec.Raw]],
+        patience: float,
+    ) -> None:
+        self._client = client
+        self._stream = stream
+        self._ask = ask
+        self._patience = patience
+        self._last: str | None = None
+
+    async def follow(self, listener: Callable[[], Listener]) -> Never:
+        """Tell the listener what other replicas changed, for ever."""
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time() - POLL
+        while True:
+            if await self._rang() or loop.time() - asked_at >= POLL:
+                asked_at = loop.time()
+                announce(await self._read(), listener())
+
+    async def _rang(self) -> bool:
+        """Wait a while for an entry after the last; True if there is one."""
+        wait = int(self._patience * 1000)
+        try:
+            async with asyncio.timeout(2 * self._patience):
+                found = await self._client.execute_command(
+                    "XREAD", "BLOCK", wait, "STREAMS", self._stream, self._last or "$"
+                )
+        except FAILURES:
+            await asyncio.sleep(self._patience * (1 + random.random()))  # noqa: S311 (jitter)
+            return False
+        return bool(found)
+
+    async def _read(self) -> tuple[Event, ...]:
+        try:
+            told = _told.decode(await self._ask("news", self._last))
+        except StoreAwayError:
+            return ()
+        self._last = told.last
+        return told.events
