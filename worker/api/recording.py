@@ -53,7 +53,8 @@ class Recording:
             return
         self._kept = True
         named = self._voice.answer_id(told)
-        exchange = Exchange(named or told, turn.session, turn.model, time(), turn.request, message)
+        asked = {**turn.request, **turn.notes}
+        exchange = Exchange(named or told, turn.session, turn.model, time(), asked, message)
         self._parts.archive.keep(turn.client, exchange, content=named is not None)
         self._parts.metrics.tokens_used(turn.model, exchange.usage)
 

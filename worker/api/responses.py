@@ -46,8 +46,8 @@ async def _read(request: web.Request) -> tuple[Turn, Voice]:
     turn = turn_of(request, msgspec.json.encode(told), told)
     answer = f"resp_{turn.session}{uuid4().hex[:16]}"
     head = head_of(answer, int(time.time()), asked, _object.decode(raw))
-    kept = {**told, _HEAD: msgspec.to_builtins(head)}
-    return replace(turn, request=kept), ResponsesVoice(head, store=asked.store is not False)
+    noted = replace(turn, notes={_HEAD: msgspec.to_builtins(head)})
+    return noted, ResponsesVoice(head, store=asked.store is not False)
 
 
 def _past(request: web.Request, asked: ResponsesRequest) -> Past:

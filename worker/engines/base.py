@@ -29,7 +29,7 @@ class Turn:
 
     `raw` is the body as it came and `request` the same, parsed. `session` is the proxy's key, or
     one of our own (32 hex). `headers` holds anthropic-version and anthropic-beta. `steps` asks for
-    the steps that an engine takes by itself.
+    the steps that an engine takes by itself. `notes` are for the archive, beside the request.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Turn:
     raw: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     steps: bool = False
+    notes: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
