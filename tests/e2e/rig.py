@@ -74,6 +74,26 @@ class Process:
         await self.process.communicate()
 
 
+async def run(*argv, env, cwd=None):
+    """Run a client to its end; what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        env=env,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, errors = await asyncio.wait_for(process.communicate(), 60)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode == 0, errors.decode() + out.decode()
+    return out.decode()
+
+
 def worker(name: str, engine: dict, folder: Path, **more: object) -> Process:
     """A worker of the account `name`; `engine` is the section of its configuration."""
     (kind,) = engine
