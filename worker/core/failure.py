@@ -21,8 +21,8 @@ from worker.core.verdict import (
 
 _SHORTEST_WAIT: Final = 1.0
 """Seconds; the CLI's own pause before it tries again is shorter, and so is no evidence."""
-_UNTOLD: Final = Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=60)
-"""A key's refusal that the CLI gives no notice of: it is silent on waits of over a minute."""
+_UNTOLD: Final = Verdict(Kind.QUOTA, Scope.ACCOUNT, retry_after=61)
+"""A key's refusal without notice: the CLI is silent on waits of over a minute, however long."""
 _PREFIX: Final = re.compile(r"API Error: (\d{3} )?")
 _ACCOUNT_WINDOWS: Final = ("five_hour", "seven_day")
 _STATUS_OF_ERROR: Final = {

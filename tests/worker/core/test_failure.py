@@ -90,12 +90,12 @@ def test_a_success_without_a_message_is_a_failure():
     assert failure.verdict == Verdict(Kind.WORKER_ERROR, started=True)
 
 
-def test_a_429_without_any_notice_asks_for_a_minute_at_least():
+def test_a_429_without_any_notice_asks_for_more_than_a_minute():
     refused = Result(is_error=True, api_error_status=429, api_error_type="rate_limit_error")
 
     failure = failure_of_result(refused, "rate_limit", None, begun=False, now=NOW)
 
-    assert failure.verdict == Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=60)
+    assert failure.verdict == Verdict(Kind.QUOTA, Scope.ACCOUNT, retry_after=61)
 
 
 @pytest.mark.parametrize("field", ["api_error", "api_error_code"])
