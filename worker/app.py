@@ -15,6 +15,7 @@ from worker.api.gate import Gate
 from worker.api.guard import Guard
 from worker.api.parts import PARTS, Parts
 from worker.api.routes import make_app
+from worker.api.settling import Sources
 from worker.archive import Archive, ArchiveLimits
 from worker.config import ApiSettings, CliSettings, ConfigError, OpenaiSettings, Settings
 from worker.engines.base import Engine
@@ -51,7 +52,9 @@ def make_runner(settings: Settings, engine: Engine) -> web.AppRunner:
     guard = Guard(settings.token)
     kept = settings.archive
     archive = Archive(ArchiveLimits(kept.max_bytes, kept.ttl, kept.transcripts), time.time)
-    app = make_app(Parts(settings, engine, gate, guard, Metrics(lambda: gate.busy), archive))
+    sources = Sources(settings.images, native=engine.name == "api")
+    metrics = Metrics(lambda: gate.busy)
+    app = make_app(Parts(settings, engine, gate, guard, metrics, archive, sources))
     return web.AppRunner(
         app,
         access_log=None,

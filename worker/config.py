@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -71,6 +72,8 @@ def _not_a_sample(secret: str) -> str:
 
 Listen = Annotated[Address, BeforeValidator(_address)]
 Secret = Annotated[str, AfterValidator(_not_a_sample)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+HostPattern = Annotated[str, Field(pattern=r"^(?i:\*|(\*\.)?([a-z0-9-]+\.)*[a-z][a-z0-9-]*)$")]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z]+$")]
 
 
@@ -183,6 +186,23 @@ class Limits(_Section):
     body: PositiveInt = 32 * 1024 * 1024
 
 
+class ImageSettings(_Section):
+    """From where images and documents that requests name by URL are fetched; nowhere by default.
+
+    `allow` are hosts: a name, or `*.` and a name for all below it. Only public addresses are
+    connected to, and those in `allow_private_ranges`. Bytes, and seconds for all of a request's.
+    """
+
+    allow: tuple[HostPattern, ...] = ()
+    allow_http: bool = False
+    allow_private_ranges: tuple[IPvAnyNetwork, ...] = ()
+    ports: tuple[Port, ...] = (443,)
+    max_files: PositiveInt = 20
+    max_bytes: PositiveInt = 10 * 1024 * 1024
+    max_total_bytes: PositiveInt = 24 * 1024 * 1024
+    timeout: PositiveFloat = 10
+
+
 class ArchiveSettings(_Section):
     """What is remembered of turns, in memory only: bytes, and seconds after a session's last.
 
@@ -215,6 +235,7 @@ class Settings(_Section):
     cli: CliSettings | None = None
     api: ApiSettings | None = None
     openai: OpenaiSettings | None = None
+    images: ImageSettings = ImageSettings()
     archive: ArchiveSettings = ArchiveSettings()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from worker.api.gate import Gate
 from worker.api.guard import Guard
+from worker.api.settling import Sources
 from worker.archive import Archive
 from worker.config import Settings
 from worker.core.verdict import Kind
@@ -25,6 +26,7 @@ class Parts:
     guard: Guard
     metrics: Metrics
     archive: Archive
+    sources: Sources
     started_at: float = field(default_factory=time)
 
 

@@ -21,6 +21,7 @@ async def serve_turn(request: web.Request, read: Reader) -> web.StreamResponse:
     async with parts.gate.turn():
         turn, voice = await read(request)
         with recording(parts, turn, voice) as record:
+            turn = await parts.sources.settled(turn)
             if turn.stream:
                 return await stream(request, turn, voice, record)
             message = await parts.engine.message(turn)

@@ -1,6 +1,7 @@
 """What both OpenAI dialects ask for in the same way, in the words of the Messages API."""
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from operator import itemgetter
@@ -53,13 +54,26 @@ def text(words: str) -> Block:
 
 
 def source(url: str, where: str) -> Block:
-    """The base64 source that a `data:` URL holds; nobody fetches any other."""
+    """What a URL stands for: the text or the base64 of a `data:` URL, or what is to be fetched."""
     scheme, _, rest = url.partition(":")
+    if scheme.lower() in ("http", "https"):
+        return {"type": "url", "url": url}
     kind, comma, data = rest.partition(",")
     media_type, _, coding = kind.rpartition(";")
     if scheme.lower() != "data" or not comma or coding.strip().lower() != "base64":
-        raise BadRequestError(f"{where}: only data: URLs in base64 are served")
-    return {"type": "base64", "media_type": media_type.partition(";")[0].lower(), "data": data}
+        raise BadRequestError(f"{where}: only data: URLs in base64 and http URLs are served")
+    named = media_type.partition(";")[0].lower()
+    if named.startswith("text/"):
+        return {"type": "text", "media_type": "text/plain", "data": _plain(data, where)}
+    return {"type": "base64", "media_type": named, "data": data}
+
+
+def _plain(data: str, where: str) -> str:
+    """The provider takes text as text only."""
+    try:
+        return a2b_base64(data).decode()
+    except ValueError as exc:
+        raise BadRequestError(f"{where}: the text must be UTF-8 in base64") from exc
 
 
 def tool_use(call_id: str, name: str, arguments: str) -> Block:

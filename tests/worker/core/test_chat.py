@@ -218,20 +218,40 @@ def test_data_urls_become_base64_blocks(part, kind, media_type):
     ]
 
 
+def test_what_is_on_the_web_is_left_to_be_fetched():
+    part = {"type": "image_url", "image_url": {"url": "https://example.com/x.png"}}
+
+    assert turns({"role": "user", "content": [part]})[0]["content"] == [
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/x.png"}}
+    ]
+
+
+def test_text_files_are_text():
+    file = {"file_data": "data:text/markdown;base64,aMOpcm9u", "filename": "f.md"}
+
+    assert turns({"role": "user", "content": [{"type": "file", "file": file}]})[0]["content"] == [
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "héron"},
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     "url",
     [
-        "https://example.com/x.png",
+        "data:text/plain;base64,6Q==",
         "file:///etc/passwd",
+        "/etc/passwd",
         "data:image/png,QUJD",
         "data:image/png;base64",
         "image/png;base64,QUJD",
         "",
     ],
 )
-def test_nothing_is_fetched(url):
+def test_no_other_url_is_taken(url):
     part = {"type": "image_url", "image_url": {"url": url}}
-    with pytest.raises(BadRequestError, match="data: URLs"):
+    with pytest.raises(BadRequestError, match="image_url: "):
         turns({"role": "user", "content": [part]})
 
 
