@@ -94,7 +94,8 @@ _states = msgspec.msgpack.Decoder(tuple[_State, ...])
 class RedisStore:
     """`Store` for all replicas of a proxy. Entered for as long as it serves.
 
-    What is awaited raises StoreAwayError where Redis does not answer as it should.
+    What is awaited raises StoreAwayError where Redis does not answer as it should. `operations` is
+    open to whoever has further ones: a file in `lua/`, named in `PARTS`.
     """
 
     def __init__(self, client: Client, policy: StorePolicy, redis: RedisPolicy) -> None:
@@ -103,8 +104,8 @@ class RedisStore:
         self._origin = secrets.token_hex(4)
         self._script = Script(client, pool, redis.timeout)
         self._rules = _encode(_rules(policy, redis))
-        self._batches = Batches(self._send, BatchPolicy(stale=policy.lease_ttl))
-        self._news = News(client, f"{pool}:news", self._batches.ask, redis.timeout / 2)
+        self.operations = Batches(self._send, BatchPolicy(stale=policy.lease_ttl))
+        self._news = News(client, f"{pool}:news", self.operations.ask, redis.timeout / 2)
         self._known = Affinity(policy.affinity_ttl, min(GUESSES, policy.affinity_limit))
         self._listener: Listener = Nobody()
         self._now = 0.0
@@ -114,7 +115,7 @@ class RedisStore:
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         self._daemons = {
-            self._tasks.create_task(self._batches.run()),
+            self._tasks.create_task(self.operations.run()),
             self._tasks.create_task(self._news.follow(lambda: self._listener)),
         }
         return self
@@ -125,7 +126,7 @@ class RedisStore:
                 daemon.cancel()
             _, self._daemons = await asyncio.wait(self._daemons, timeout=0.05)
         await self._tasks.__aexit__(None, None, None)
-        await self._batches.flush()
+        await self.operations.flush()
 
     def watch(self, listener: Listener) -> None:
         self._listener = listener
@@ -135,19 +136,19 @@ class RedisStore:
 
     async def claim(self, wish: Wish) -> Slot | Refusal:
         try:
-            found = _found.decode(await self._batches.ask("claim", wish))
+            found = _found.decode(await self.operations.ask("claim", wish))
         except (StoreAwayError, asyncio.CancelledError):
             names = [candidate.name for candidate in wish.candidates]
-            self._batches.tell("unclaim", wish.id, names)
+            self.operations.tell("unclaim", wish.id, names)
             raise
         self._learn(wish, found)
         return found.slot or found.refusal or Refusal(self._now)
 
     def prove(self, slot: Slot) -> None:
-        self._batches.tell("prove", slot)
+        self.operations.tell("prove", slot)
 
     def settle(self, slot: Slot, settlement: Settlement) -> None:
-        self._batches.tell("settle", slot, settlement)
+        self.operations.tell("settle", slot, settlement)
         if settlement.proven and slot.binds is not None and slot.session is not None:
             own = self._known.peek(slot.session, slot.family, self._now)
             if own in {None, slot.own}:
@@ -155,18 +156,18 @@ class RedisStore:
 
     async def renew(self, slots: Sequence[Slot]) -> None:
         if slots:
-            await self._batches.ask("renew", slots)
+            await self.operations.ask("renew", slots)
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
-        await self._batches.ask("rest", account, family, cooldown)
+        await self.operations.ask("rest", account, family, cooldown)
 
     async def wake(
         self, account: AccountName, family: ModelFamily, reason: Reason | None = None
     ) -> None:
-        await self._batches.ask("wake", account, family, reason)
+        await self.operations.ask("wake", account, family, reason)
 
     async def snapshot(self) -> Snapshot:
-        states = _states.decode(await self._batches.ask("snapshot"))
+        states = _states.decode(await self.operations.ask("snapshot"))
         return Snapshot(self._now, {state.name: state.told() for state in states})
 
     async def _send(self, operations: Sequence[Operation]) -> Sequence[msgspec.Raw]:

@@ -50,10 +50,11 @@ class Ear:
 
 @dataclass
 class Bench:
-    """A store to be tested, and the hand on its clock."""
+    """A store to be tested, the hand on its clock, and all replicas' stores if there are more."""
 
     store: Store
     clock: Clock
+    stores: Sequence[Store] = ()
 
 
 @asynccontextmanager
@@ -71,23 +72,34 @@ def redis() -> RedisServer:
 
 
 @asynccontextmanager
+async def on_redis(
+    count: int, clock: Clock | None = None, store: StorePolicy = POLICY, **policy: float
+) -> AsyncIterator[Sequence[RedisStore]]:
+    """The stores of so many replicas, on a Redis that was empty."""
+    wanted = RedisPolicy(clock=clock, **{"timeout": 5.0, **policy})
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(Redis.from_url(redis().url)) for _ in range(count)
+        ]
+        await clients[0].flushall()
+        yield [
+            await stack.enter_async_context(RedisStore(client, store, wanted)) for client in clients
+        ]
+
+
+@asynccontextmanager
 async def shared() -> AsyncIterator[Bench]:
     clock = Clock()
-    async with replicas(1, clock) as (store,):
+    async with on_redis(1, clock) as (store,):
         yield Bench(store, clock)
 
 
 @asynccontextmanager
-async def replicas(count: int, clock: Clock | None = None) -> AsyncIterator[Sequence[RedisStore]]:
-    """So many stores on one Redis, which is empty."""
-    policy = RedisPolicy(timeout=5, clock=clock)
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Redis.from_url(redis().url, retry=None))
-        await client.flushall()
-        yield [
-            await stack.enter_async_context(RedisStore(client, POLICY, policy))
-            for _ in range(count)
-        ]
+async def replicas() -> AsyncIterator[Bench]:
+    """Two replicas that take turns."""
+    clock = Clock()
+    async with on_redis(2, clock) as (store, other):
+        yield Bench(store, clock, (store, other))
 
 
 FACTORIES: dict[str, Callable[[], AbstractAsyncContextManager[Bench]]] = {

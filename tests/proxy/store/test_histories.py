@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from proxy.core.account import ANY_MODEL, AccountState
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.base import Candidate, Placing, Reach, Refusal, Slot, Wish
-from tests.proxy.store.factories import FACTORIES
+from tests.proxy.store.factories import memory, replicas, shared
 from tests.proxy.store.wishes import GONE, OK, OPUS, A, B, C, quota, wish
 
 ROOM = {A: 1, B: 2, C: 4}
@@ -47,9 +47,15 @@ class History(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.opened = self.factory()
         self.bench = self.run(self.opened.__aenter__())
-        self.store, self.clock = self.bench.store, self.bench.clock
+        self.clock = self.bench.clock
+        self.turns = itertools.cycle(self.bench.stores or (self.bench.store,))
         self.live, self.bound, self.rests, self.unproven = {}, {}, {}, set()
         self.ids = itertools.count()
+
+    @property
+    def store(self):
+        """The store of the replica whose turn it is."""
+        return next(self.turns)
 
     def new_id(self):
         return f"h{next(self.ids)}"
@@ -60,11 +66,11 @@ class History(RuleBasedStateMachine):
     def settle(self, slot, settlement):
         """Tell of an end, and wait until the store has heard it."""
 
-        async def told():
-            self.store.settle(slot, settlement)
-            await self.store.snapshot()
+        async def told(store):
+            store.settle(slot, settlement)
+            await store.snapshot()
 
-        self.run(told())
+        self.run(told(self.store))
 
     def teardown(self):
         """Whatever happened, when all has run out every account serves again."""
@@ -215,10 +221,17 @@ class History(RuleBasedStateMachine):
             assert found.own == account or self.rests_now(account) is Reason.QUOTA
 
 
-@pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES)
-def test_no_history_loses_a_slot_steals_a_binding_or_sticks_an_account(factory):
+@pytest.mark.parametrize(
+    ("factory", "examples"),
+    [
+        pytest.param(memory, 100, id="memory"),
+        pytest.param(shared, 100, id="redis"),
+        pytest.param(replicas, 100, id="two replicas"),
+    ],
+)
+def test_no_history_loses_a_slot_steals_a_binding_or_sticks_an_account(factory, examples):
     machine = type("Machine", (History,), {"factory": staticmethod(factory)})
 
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
+        machine, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
     )

@@ -60,7 +60,7 @@ local function drop_oldest_bindings(count)
   end
 end
 
-local function save_bindings()
+savers[#savers + 1] = function()
   local count = 0
   local life = milliseconds(policy.affinity_ttl)
   for session in pairs(touched_bindings) do

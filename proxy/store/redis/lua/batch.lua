@@ -12,14 +12,8 @@ local function is_news()
 end
 
 local function save()
-  for _, gate in pairs(gates) do
-    if gate.changed then
-      gate:save()
-    end
-  end
-  save_bindings()
-  if waited then
-    redis.call('SET', key('waiting'), 1, 'PX', milliseconds(policy.longest_wait))
+  for _, saver in ipairs(savers) do
+    saver()
   end
   if is_news() then
     redis.call(

@@ -144,3 +144,9 @@ local function claim(wish)
   end
   return elsewhere(wish, tie)
 end
+
+savers[#savers + 1] = function()
+  if waited then
+    redis.call('SET', key('waiting'), 1, 'PX', milliseconds(policy.longest_wait))
+  end
+end

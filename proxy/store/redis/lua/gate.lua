@@ -292,3 +292,11 @@ function Gate:save()
     end
   end
 end
+
+savers[#savers + 1] = function()
+  for _, gate in pairs(gates) do
+    if gate.changed then
+      gate:save()
+    end
+  end
+end

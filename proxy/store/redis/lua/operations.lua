@@ -1,4 +1,5 @@
--- The operations by name. What each returns is its caller's reply.
+-- The operations by name. What each returns is its caller's reply. Further files may add their own,
+-- and savers for what these change.
 
 local operations = {claim = claim}
 

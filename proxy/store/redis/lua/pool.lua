@@ -8,6 +8,7 @@ local batch = cmsgpack.unpack(ARGV[2])
 local ANY_MODEL = '*'
 
 local now -- epoch seconds; set before each operation
+local savers = {} -- called in the end, in order, to write what changed
 local events = {} -- what listeners are told: {kind, account, reason}
 
 local function key(kind, name)
