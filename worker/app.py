@@ -53,7 +53,7 @@ def make_runner(settings: Settings, engine: Engine) -> web.AppRunner:
     kept = settings.archive
     archive = Archive(ArchiveLimits(kept.max_bytes, kept.ttl, kept.transcripts), time.time)
     sources = Sources(settings.images, native=engine.name == "api")
-    metrics = Metrics(lambda: gate.busy)
+    metrics = Metrics(lambda: gate.busy, engine.state)
     app = make_app(Parts(settings, engine, gate, guard, metrics, archive, sources))
     return web.AppRunner(
         app,

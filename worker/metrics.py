@@ -12,9 +12,13 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from worker.core.state import EngineState, Processes
 from worker.core.usage import Usage, family_of
 
 _TURNS: Final = frozenset({"/v1/messages", "/v1/chat/completions", "/v1/responses"})
@@ -24,7 +28,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 class Metrics:
     """The metrics of one worker in a registry of their own."""
 
-    def __init__(self, busy: Callable[[], float]) -> None:
+    def __init__(self, busy: Callable[[], float], state: Callable[[], EngineState]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # has no annotations
         self._registry = CollectorRegistry()
         self._ended = Histogram(
@@ -56,6 +60,7 @@ class Metrics:
             "headgate_worker_turns_in_flight", "Turns that run now.", registry=self._registry
         )
         in_flight.set_function(busy)
+        self._registry.register(_EngineCollector(state))
 
     def request_ended(self, route: str, verdict: str, seconds: float) -> None:
         """Count one request, however it ended."""
@@ -92,6 +97,53 @@ class Metrics:
     def render(self) -> bytes:
         """The text exposition."""
         return generate_latest(self._registry)
+
+
+class _EngineCollector(Collector):
+    """What the engine tells of itself, told anew at every scrape."""
+
+    def __init__(self, state: Callable[[], EngineState]) -> None:
+        self._state = state
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        state = self._state()
+        told = "Whether the account's login works, as far as is known."
+        yield GaugeMetricFamily("headgate_worker_login_ok", told, state.login.ok)
+        if state.login.expires_at is not None:
+            told = "When the login runs out, in epoch seconds."
+            name = "headgate_worker_login_expires_timestamp_seconds"
+            yield GaugeMetricFamily(name, told, state.login.expires_at)
+        if state.processes is not None:
+            yield from _of_processes(state.processes)
+        told = "Whether the engine has what it could lack."
+        features = GaugeMetricFamily("headgate_worker_feature", told, labels=("feature",))
+        for name, there in state.features.items():
+            features.add_metric((name,), there)
+        yield features
+
+
+def _of_processes(now: Processes) -> Iterable[Metric]:
+    told = "The engine's processes by what they do now."
+    counts = GaugeMetricFamily("headgate_worker_processes", told, labels=("state",))
+    for state in ("warm", "idle", "busy"):
+        counts.add_metric((state,), getattr(now, state))
+    yield counts
+    totals = {
+        "started": "Processes that were started.",
+        "replaced": "Processes that ended with their turn.",
+        "reused": "Turns that went on in the process of the turn before.",
+        "claims": "Claims of a process for a turn.",
+        "claim_seconds": "What all claims took together.",
+    }
+    for name, text in totals.items():
+        plural = name if name in ("claims", "claim_seconds") else f"processes_{name}"
+        yield CounterMetricFamily(f"headgate_worker_{plural}", text, getattr(now, name))
+    if now.memory is not None:
+        told = "The memory of all processes and what they started, shared pages shared out."
+        yield GaugeMetricFamily("headgate_worker_processes_memory_bytes", told, now.memory)
 
 
 def _samples(metric: MetricWrapperBase, suffix: str) -> Iterable[Sample]:

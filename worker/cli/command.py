@@ -25,6 +25,8 @@ _PATIENCE: Final = 15.0
 class _AuthStatus(msgspec.Struct, rename="camel"):
     logged_in: bool
     login_expires_at: float | str | None = None
+    auth_method: str | None = None
+    api_provider: str | None = None
 
 
 def launch_of(settings: CliSettings) -> Launch:
@@ -98,7 +100,9 @@ async def login(launch: Launch) -> Login:
     except msgspec.DecodeError:
         return Login(ok=False)
     expires = status.login_expires_at
-    return Login(status.logged_in, expires if isinstance(expires, float) else None)
+    third = status.auth_method == "third_party"
+    method = status.api_provider if third else status.auth_method
+    return Login(status.logged_in, expires if isinstance(expires, float) else None, method)
 
 
 async def _output(launch: Launch, *arguments: str) -> bytes:

@@ -27,7 +27,7 @@ from worker.core.history import conversation_of
 from worker.core.message import assemble
 from worker.core.prompt import decode_prompt
 from worker.core.standing import Standing
-from worker.core.state import EngineState, Login, Processes, Slots
+from worker.core.state import EngineState, Limit, Login, Processes, Slots
 from worker.core.stitch import Stitch
 from worker.core.verdict import Kind, Verdict
 from worker.engines.base import Event, Model, TokenCount, Turn, TurnFailedError
@@ -60,7 +60,9 @@ class CliEngine:
         launch = launch_of(self._settings)
         self._version = await version(launch)
         self._models = await offered_models(launch, self._settings.timeouts.start)
-        self._login = await self._stack.enter_async_context(LoginWatch(launch))
+        self._login = await self._stack.enter_async_context(
+            LoginWatch(launch, self._settings.config_dir / ".credentials.json", self._clock)
+        )
         limits = PoolLimits(
             warm=0 if self._settings.profile == "agent" else self._settings.warm,
             most=self._settings.max_processes,
@@ -109,9 +111,7 @@ class CliEngine:
 
     def state(self) -> EngineState:
         limit = self._standing.limit_at(self._clock())
-        barred = limit is not None and limit.kind is Kind.AUTH
-        login = self._login.login if self._login else Login(ok=False)
-        login = replace(login, ok=login.ok and not barred)
+        login = self._login_now(limit)
         processes = self._pool.counts() if self._pool else Processes()
         reason = "starting" if self._pool is None else None if login.ok else "auth"
         return EngineState(
@@ -121,11 +121,19 @@ class CliEngine:
             slots=Slots(self._settings.max_processes, processes.busy),
             live=self._pool.owners if self._pool else (),
             windows=self._standing.windows,
-            limit=None if barred else limit,
+            limit=None if limit and limit.kind is Kind.AUTH else limit,
             versions={"cli": self._version},
             profile=self._settings.profile,
             processes=processes,
         )
+
+    def _login_now(self, limit: Limit | None) -> Login:
+        """The login as the CLI tells it, unless the provider refused it after its last change."""
+        if self._login is None:
+            return Login(ok=False)
+        barred = limit is not None and limit.kind is Kind.AUTH
+        refused = barred and self._standing.limited_at >= self._login.renewed_at
+        return replace(self._login.login, ok=self._login.login.ok and not refused)
 
     def _place(self, turn: Turn) -> AbstractContextManager[Path | None]:
         """Where the turn works, if that is a folder of its conversation's own."""

@@ -66,6 +66,10 @@ def results_of(sim: Simulator) -> list[str]:
     return [text.partition("\n\n<system-reminder>")[0] for text in told]
 
 
+def mode_of(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
 async def until(condition, seconds: float = 5) -> None:
     """Programs of others tell nobody what they do: look until it is so."""
     async with asyncio.timeout(seconds):
@@ -142,7 +146,7 @@ async def test_a_conversation_works_in_a_folder_of_its_own(tmp_path, sim):
 
     folder = Path(mine)
     assert folder.parent == tmp_path / "workspaces"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert mode_of(folder) == 0o700
     assert again.split() == [mine, mine]
     assert "No such file" in theirs
     assert mine not in theirs
