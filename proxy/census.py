@@ -76,8 +76,9 @@ class Census:
             raise NotFoundError("There is no such session.")
         elif inquiry.head.method == "DELETE":
             await self._delete(inquiry)
-        elif path == _path(key):
-            inquiry.respond(self._shown(await self._sum_up(inquiry, key)))
+        elif path == b"/v1/sessions/" + key.encode():
+            (session,) = merged(await self._sightings(inquiry, key))
+            inquiry.respond(self._shown(session))
         else:
             await self._pass_on(inquiry, key)
 
@@ -92,12 +93,6 @@ class Census:
         else:
             inquiry.respond(page([conversation(each) for each in sessions], query, partial=partial))
 
-    async def _sum_up(self, inquiry: Inquiry, key: str) -> Session:
-        found, partial = await self._everyone(inquiry, _path(key), Session)
-        if not found:
-            raise _unknown(partial=partial)
-        return merged(_owned(session, name) for name, session in found)[0]
-
     async def _delete(self, inquiry: Inquiry) -> None:
         """Have it forgotten wherever it is."""
         found, partial = await self._everyone(inquiry, inquiry.head.target, Deleted)
@@ -108,15 +103,25 @@ class Census:
         inquiry.respond(deleted)
 
     async def _pass_on(self, inquiry: Inquiry, key: str) -> None:
-        """Let the account answer that had the session last."""
-        session = await self._sum_up(inquiry, key)
-        account = AccountName(session.account or "")
-        reply = await self._ask(account, inquiry, inquiry.head.target)
+        """Let an account answer that has had the session, the last one first."""
+        reply = None
+        for session in await self._sightings(inquiry, key):
+            account = inquiry.trip.account = AccountName(session.account or "")
+            reply = await self._ask(account, inquiry, inquiry.head.target) or reply
+            if reply is not None and reply.status == HTTPStatus.OK:
+                break
         if reply is None:
             raise NoWorkerError("The session's worker does not answer.", retry_after=1)
-        inquiry.trip.account = account
         headers = [*ours(inquiry.trip.id), (b"content-type", reply.content_type)]
         inquiry.exchange.respond(reply.status, headers, reply.body)
+
+    async def _sightings(self, inquiry: Inquiry, key: str) -> Sequence[Session]:
+        """What each account that has had the session knows of it, the last one first."""
+        found, partial = await self._everyone(inquiry, b"/v1/sessions/" + key.encode(), Session)
+        if not found:
+            raise _unknown(partial=partial)
+        owned = [_owned(session, name) for name, session in found]
+        return sorted(owned, key=lambda each: each.last_used_at, reverse=True)
 
     async def _everyone(
         self, inquiry: Inquiry, target: bytes, shape: type[Shape]
@@ -156,10 +161,6 @@ class Census:
         ):
             return None
         return Reply(account, told.status, told.get(b"content-type") or b"", body)
-
-
-def _path(key: str) -> bytes:
-    return b"/v1/sessions/" + key.encode()
 
 
 def _owned(session: Session, account: AccountName | None) -> Session:

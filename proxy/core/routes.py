@@ -31,6 +31,7 @@ _SESSIONS = Route("sessions", Dialect.MESSAGES, ("GET",), remembered=True)
 _SESSION = Route("session", Dialect.MESSAGES, ("GET", "DELETE"), remembered=True)
 _CONVERSATIONS = Route("conversations", Dialect.RESPONSES, ("GET",), remembered=True)
 _CONVERSATION = Route("conversation", Dialect.RESPONSES, ("GET", "DELETE"), remembered=True)
+_RESPONSE = Route("response", Dialect.RESPONSES, ("GET",), remembered=True)
 _NOWHERE = {dialect: Route("none", dialect, ()) for dialect in Dialect}
 ROUTES: Final[Mapping[bytes, Route]] = {
     b"/v1/messages": Route("messages", Dialect.MESSAGES, ("POST",), generative=True),
@@ -45,13 +46,14 @@ ROUTES: Final[Mapping[bytes, Route]] = {
 }
 
 
-_KEYED: Final = re.compile(rb"/v1/(?:sessions|conversations)/([0-9a-f]{32})(?:/|$)")
+_KEYED: Final = re.compile(rb"/v1/(?:sessions/|conversations/|responses/resp_)([0-9a-f]{32})")
 _PATTERNS: Final = (
     (re.compile(rb"/v1/models/.+"), _MODELS),
     (re.compile(rb"/v1/sessions/[0-9a-f]{32}"), _SESSION),
     (re.compile(rb"/v1/sessions/[0-9a-f]{32}/transcript"), _SESSIONS),
     (re.compile(rb"/v1/conversations/[0-9a-f]{32}"), _CONVERSATION),
     (re.compile(rb"/v1/conversations/[0-9a-f]{32}/items(/\w+)?"), _CONVERSATIONS),
+    (re.compile(rb"/v1/responses/resp_[0-9a-f]{48}"), _RESPONSE),
 )
 
 
@@ -65,7 +67,7 @@ def route_of(path: bytes) -> Route:
 
 
 def session_of(path: bytes) -> str | None:
-    """The key of the one session that a path is about."""
+    """The key of the one session that a path (of a route that is `remembered`) is about."""
     found = _KEYED.match(path)
     return found and found[1].decode()
 

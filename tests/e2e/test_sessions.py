@@ -110,6 +110,18 @@ async def test_the_openai_sdk_reads_a_conversation_through_the_proxy(fleet):
     assert gone.value.body["message"] == "There is no such session."
 
 
+async def test_a_response_is_retrieved_through_the_proxy(fleet):
+    async with openai.AsyncOpenAI(base_url=f"{fleet.url}/v1", api_key=KEY, max_retries=0) as sdk:
+        made = await sdk.responses.create(model=MODEL, input="say: hi")
+        found = await sdk.responses.retrieve(made.id)
+        with pytest.raises(openai.NotFoundError):
+            await sdk.responses.retrieve(f"{made.id[:-1]}{'a' if made.id[-1] != 'a' else 'b'}")
+    status, _ = await told(fleet, f"/v1/responses/{made.id}", **BOB)
+
+    assert (found.id, found.output_text) == (made.id, made.output_text)
+    assert status == 404
+
+
 async def test_what_a_missing_worker_might_have_had_is_not_denied(fleet):
     await converse(fleet, "mine")
     _, before = await told(fleet, "/v1/sessions")

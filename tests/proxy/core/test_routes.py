@@ -26,6 +26,7 @@ KEY = b"0123456789abcdef" * 2
         (b"/v1/conversations/" + KEY, "conversation"),
         (b"/v1/conversations/" + KEY + b"/items", "conversations"),
         (b"/v1/conversations/" + KEY + b"/items/msg_1", "conversations"),
+        (b"/v1/responses/resp_" + KEY + KEY[:16], "response"),
         # No key, or a part that there is not.
         (b"/v1/sessions/", "none"),
         (b"/v1/sessions/" + KEY[1:], "none"),
@@ -33,6 +34,8 @@ KEY = b"0123456789abcdef" * 2
         (b"/v1/sessions/" + KEY + b"/items", "none"),
         (b"/v1/conversations/" + KEY + b"/items/../..", "none"),
         (b"/v1/conversations/" + KEY + b"/items/", "none"),
+        (b"/v1/responses/" + KEY, "none"),
+        (b"/v1/responses/resp_" + KEY, "none"),
         # A path is taken literally: whoever plays with it is nowhere.
         (b"/v1/models/", "none"),
         (b"//v1/messages", "none"),
@@ -54,6 +57,7 @@ def test_a_path_has_one_route(path, name):
     [
         (b"/v1/sessions/" + KEY, KEY.decode()),
         (b"/v1/conversations/" + KEY + b"/items/msg_1", KEY.decode()),
+        (b"/v1/responses/resp_" + KEY + KEY[:16], KEY.decode()),
         (b"/v1/sessions", None),
         (b"/v1/messages", None),
     ],
