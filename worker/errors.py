@@ -40,6 +40,12 @@ class NotFoundError(WorkerError):
     status, kind = 404, "not_found_error"
 
 
+class UnknownModelError(NotFoundError):
+    """No model is meant by that name."""
+
+    code = "model_not_found"
+
+
 class MethodNotAllowedError(WorkerError):
     """The route exists, the method does not."""
 

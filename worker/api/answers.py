@@ -1,6 +1,7 @@
 """Failures as answers: the dialect's envelope and the verdict headers of docs/wire.md."""
 
 import math
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -38,7 +39,7 @@ def success(request: web.Request, told: object) -> web.Response:
 def error_response(request: web.Request, error: WorkerError) -> web.Response:
     """The whole answer to a request that failed before its first byte."""
     verdict = verdict_of(error)
-    envelope = _openai if request.path.startswith(_OPENAI_PATHS) else _anthropic
+    envelope = _envelope(request.path)
     response = web.Response(
         status=error.status,
         body=msgspec.json.encode(envelope(error, request[REQUEST_ID])),
@@ -66,6 +67,17 @@ def identity(request: web.Request) -> dict[str, str]:
 
 def _told(error: WorkerError) -> dict[str, str]:
     return {"type": error.kind, "message": error.message}
+
+
+def _envelope(path: str) -> Callable[[WorkerError, str], dict[str, object]]:
+    """That of the caller's dialect; models are asked for in both on the same path."""
+    if path.startswith("/v1/models"):
+        return _either
+    return _openai if path.startswith(_OPENAI_PATHS) else _anthropic
+
+
+def _either(error: WorkerError, request_id: str) -> dict[str, object]:
+    return _anthropic(error, request_id) | _openai(error, request_id)
 
 
 def _anthropic(error: WorkerError, request_id: str) -> dict[str, object]:

@@ -20,6 +20,7 @@ def make_app(parts: Parts) -> web.Application:
     """Every route behind the one edge, which guards them all."""
     app = web.Application(middlewares=[edge], client_max_size=parts.settings.limits.body)
     app[PARTS] = parts
+    app[models.CATALOGUE] = models.Catalogue(parts.engine.models)
     app.router.add_post("/v1/messages", messages.create)
     app.router.add_post("/v1/chat/completions", chat_completions.create)
     app.router.add_post("/v1/responses", responses.create)
