@@ -113,10 +113,9 @@ class Thread:
         answer = _messages.decode(raw)
         asked = b""
         for message in msgspec.convert(exchange.request.get("messages"), list[RawMessage]):
-            asked = self._hear(
-                asked, message, _Kept(asked, exchange.at, msgspec.json.encode(message))
-            )
-        self._hear(asked, answer, _Kept(asked, exchange.at, raw, exchange.id))
+            asked = self._hear(asked, message, exchange.at)
+        said = _Kept(asked, exchange.at, raw, exchange.id)
+        self._said.setdefault(_after(asked, answer), said)
         fields = {
             name: self._once(msgspec.json.encode(value))
             for name, value in exchange.request.items()
@@ -139,11 +138,12 @@ class Thread:
         """Everything, in the order in which it was first said."""
         return [self._told(key, kept) for key, kept in self._said.items()]
 
-    def _hear(self, known: bytes, message: RawMessage, kept: _Kept) -> bytes:
-        key = chain(known, [Utterance(message.role, blocks_of(message.content))])
+    def _hear(self, known: bytes, message: RawMessage, at: float) -> bytes:
+        key = _after(known, message)
         if key not in self._said:
-            self._said[key] = kept
-            self.size += OVERHEAD + (0 if kept.turn else len(kept.raw))
+            raw = msgspec.json.encode(message)
+            self._said[key] = _Kept(known, at, raw)
+            self.size += OVERHEAD + len(raw)
         return key
 
     def _once(self, value: bytes) -> bytes:
@@ -171,3 +171,8 @@ class Thread:
             answer=kept.turn,
             model=turn.model if turn else None,
         )
+
+
+def _after(known: bytes, message: RawMessage) -> bytes:
+    """Names the history that ends with this."""
+    return chain(known, [Utterance(message.role, blocks_of(message.content))])
