@@ -14,6 +14,7 @@ from aiohttp import web
 from proxy.config import Address
 from proxy.core.account import ANY_MODEL, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.membership import Duplicate
 from proxy.guard import HEADERS, answer, guard
 from proxy.metrics import Metrics
 from proxy.pool import AccountStatus
@@ -55,10 +56,11 @@ class AccountView(msgspec.Struct, frozen=True):
 
 
 class AccountsView(msgspec.Struct, frozen=True):
-    """All accounts at one moment (epoch seconds)."""
+    """All accounts at one moment (epoch seconds), and the workers that were refused beside them."""
 
     now: float
     accounts: Sequence[AccountView]
+    duplicates: Sequence[Duplicate] = ()
 
 
 class StatusView(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class Admin:
     version: str
     token: str | None = field(default=None, repr=False)
     last_reload: Callable[[], Reload | None] = lambda: None
+    duplicates: Callable[[], Sequence[Duplicate]] = tuple
     more: Sequence[web.RouteDef] = ()
     started_at: float = field(default_factory=time.monotonic)
 
@@ -121,7 +124,7 @@ class Admin:
 
     async def _accounts(self, _: web.Request) -> web.Response:
         views = [AccountView.of(status) for status in await self.states()]
-        return answer(AccountsView(time.time(), views))
+        return answer(AccountsView(time.time(), views, self.duplicates()))
 
     async def _status(self, _: web.Request) -> web.Response:
         states = await self.states()

@@ -18,6 +18,7 @@ from proxy.admin import Admin, AdminServer
 from proxy.auth import Authenticator
 from proxy.census import Census
 from proxy.config import Settings
+from proxy.discovery import Finder
 from proxy.edge import Edge
 from proxy.forward import Forwarder
 from proxy.gateway import Gateway
@@ -30,9 +31,11 @@ from proxy.operations import Operations
 from proxy.pool import AccountPool
 from proxy.prober import Prober
 from proxy.quota import Quotas
+from proxy.recovery import Recovery
 from proxy.reload import Reloader
 from proxy.store.memory import MemoryStore
 from proxy.store.state_file import StateFile
+from proxy.trial import Trial
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +64,10 @@ class App:
         )
         self.prober = Prober(self.pool, self.store)
         self.lineup = Lineup(self.pool, self.prober)
+        self.finder = Finder(lambda: self.lineup.configured, self.lineup.discover, self.metrics)
         self.upstreams = Upstreams(wiring.upstream_timeouts(settings))
         self.gateway = self._gateway()
+        self.recovery = self._recovery()
         self.server = self._server()
         self.reloader = read and Reloader(read, settings, self.adopt, self.metrics)
         self.operators = self._admin()
@@ -81,6 +86,8 @@ class App:
             await stack.enter_async_context(self.pool)
             await stack.enter_async_context(self.prober)
             self.lineup.configure(self.settings.accounts)
+            await stack.enter_async_context(self.finder)
+            self.finder.replace(self.settings.discovery)
             await self.admin.start(self.settings.admin.listen)
             stack.push_async_callback(self.admin.stop)
             listen = self.settings.listen
@@ -97,10 +104,12 @@ class App:
         """Serve by these settings from now on, in all that needs no restart, and in one go."""
         self.settings = settings
         self.lineup.configure(settings.accounts)
+        self.finder.replace(settings.discovery)
         self.gateway.authenticator.replace(settings.clients)
         self.gateway.budget.adjust(settings.retries.share, settings.retries.floor)
         self.gateway.forwarder.policy = wiring.relay_policy(settings)
         self.gateway.census.expose_account = settings.expose_account
+        self.recovery.policy = wiring.recovery_policy(settings)
         self.operators.token = settings.admin.token
 
     async def drain(self, *, dwell: bool) -> None:
@@ -145,6 +154,13 @@ class App:
             budget=wiring.retry_budget(settings),
         )
 
+    def _recovery(self) -> Recovery:
+        trial = Trial(self.pool, self.lineup.ways, self.upstreams)
+        served = self.gateway.forwarder.served
+        recovery = Recovery(self.pool, self.store, trial.ask, served, self.metrics)
+        recovery.policy = wiring.recovery_policy(self.settings)
+        return recovery
+
     def _server(self) -> Server:
         settings = self.settings
         self.metrics.watch_queue(lambda: self.pool.waiting)
@@ -164,13 +180,14 @@ class App:
             version=version("headgate"),
             token=self.settings.admin.token,
             last_reload=lambda: self.reloader.last if self.reloader else None,
+            duplicates=lambda: self.finder.duplicates,
             more=operations.routes(),
         )
 
     async def _start_daemons(self, stack: AsyncExitStack) -> None:
         """Start what runs for ever beside the requests; the stack will end it."""
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        daemons = [self.metrics.watch_loop()]
+        daemons = [self.metrics.watch_loop(), self.finder.run(), self.recovery.run()]
         if self.reloader is not None:
             daemons.append(self.reloader.run())
         for daemon in daemons:

@@ -1,10 +1,11 @@
 """One attempt: a request to one account's upstream, and what its answer came to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from proxy.core.account import AccountName
+from proxy.core.account import AccountName, ModelFamily
+from proxy.core.dialect import Dialect
 from proxy.core.evidence import read_verdict
 from proxy.core.limits import windows
 from proxy.core.outcome import Outcome, Refusal
@@ -43,7 +44,8 @@ class RelayPolicy:
 class Forwarder:
     """Sends requests to accounts and carries their answers back.
 
-    `failed` is told of an account whose worker could not be reached or broke off.
+    `failed` is told of an account whose worker could not be reached or broke off. `served` keeps
+    the model that was served last of each family.
     """
 
     upstreams: Upstreams
@@ -52,6 +54,7 @@ class Forwarder:
     clock: Callable[[], float]
     policy: RelayPolicy
     failed: Callable[[AccountName], None]
+    served: dict[ModelFamily, str] = field(default_factory=dict)
 
     async def attempt(self, inbound: Inbound, lease: Lease) -> Outcome:
         """Try one account. What comes goes to the client if it is an answer."""
@@ -88,6 +91,8 @@ class Forwarder:
             return Outcome(_verdict_of(ending.error), error=ending.error)
         if ending.failure is None:
             self._observe(answer, lease)
+            if inbound.model is not None and inbound.trip.route.dialect is Dialect.MESSAGES:
+                self.served[inbound.call.family] = inbound.model
             return SERVED
         outcome = self._judge(answer, lease, ending.failure)
         if inbound.exchange.started:
@@ -100,14 +105,14 @@ class Forwarder:
         """Read what an answer that is no success means."""
         self._observe(answer, lease)
         status = answer.head.status
-        verdict = read_verdict(status, _texts(answer.head.headers), body, self.clock())
+        verdict = read_verdict(status, texts(answer.head.headers), body, self.clock())
         return Outcome(verdict, Refusal(status, body))
 
     def _observe(self, answer: Answer, lease: Lease) -> None:
         """Take in what an answer tells of its account's windows; most tell nothing."""
         if b"-ratelimit-" not in b"\n".join([name for name, _ in answer.head.headers]):
             return
-        lease.windows = windows(_texts(answer.head.headers), self.clock())
+        lease.windows = windows(texts(answer.head.headers), self.clock())
         if any(window.odd for window in lease.windows):
             self.metrics.reset_distrusted(lease.account.name)
 
@@ -138,7 +143,8 @@ class Forwarder:
             self.metrics.tokens_spent(Spent(trip.account, trip.client, trip.family, tokens))
 
 
-def _texts(headers: Headers) -> dict[str, str]:
+def texts(headers: Headers) -> dict[str, str]:
+    """Headers as the core reads them."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
 

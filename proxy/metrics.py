@@ -103,8 +103,20 @@ class Metrics:
             "tokens", "As the provider counted.", "account", "client", "family", "kind"
         )
         self._reloads = counter("config_reloads", "Tries to reload.", "result")
+        self._discovered = self._gauge("discovered_accounts", "Accounts that serve by discovery.")
+        self._duplicates = self._gauge(
+            "discovery_duplicates", "Workers of accounts served already."
+        )
+        self._unresolved = counter("discovery_failures", "Names not resolved.")
         self._rests = counter("account_rests", "Rests begun.", "account", "reason")
         self._wakes = counter("account_wakes", "Rests ended early.", "account")
+        self._trials = counter("account_trials", "Long rests tested.", "account", "verdict")
+        self._store_up = self._gauge("store_up", "0 while the shared store is away.")
+        self._store_up.set(1)
+        self._store_left = self._gauge("store_left_timestamp_seconds", "Alone since; 0 if not.")
+        self._store_aways = counter("store_departures", "Went away.", "kind")
+        self._store_alone = counter("store_alone_seconds", "Time without the shared store.")
+        self._store_times = timer("store_round_trip", "Claims on the shared store.")
         self._lag = timer("event_loop_lag", "How late the loop wakes.")
 
     def in_flight(self) -> "InFlight":
@@ -166,6 +178,15 @@ class Metrics:
         """Count an attempt to take a new configuration into use."""
         self._reloads[result,] += 1
 
+    def discovered(self, accounts: int, duplicates: int) -> None:
+        """Tell how many accounts serve by discovery, and how many workers were refused."""
+        self._discovered.set(accounts)
+        self._duplicates.set(duplicates)
+
+    def discovery_failed(self) -> None:
+        """Count a name that was not resolved."""
+        self._unresolved[()] += 1
+
     def account_rested(self, account: str, reason: str) -> None:
         """Count a rest that began, of an account or of a model family on it."""
         self._rests[account, reason] += 1
@@ -173,6 +194,26 @@ class Metrics:
     def account_woken(self, account: str) -> None:
         """Count a rest that was ended before its time."""
         self._wakes[account,] += 1
+
+    def account_tried(self, account: str, verdict: str) -> None:
+        """Count a long rest that was put to the test."""
+        self._trials[account, verdict] += 1
+
+    def store_answered(self, seconds: float) -> None:
+        """Take in how long a claim on the shared store took."""
+        self._store_times.observe((), seconds)
+
+    def store_left(self, kind: str) -> None:
+        """Count the shared store as away, for a reason in a word."""
+        self._store_up.set(0)
+        self._store_left.set_to_current_time()
+        self._store_aways[kind,] += 1
+
+    def store_returned(self, seconds: float) -> None:
+        """Count the shared store as there again, after so long."""
+        self._store_up.set(1)
+        self._store_left.set(0)
+        self._store_alone[()] += seconds
 
     async def watch_loop(self, interval: float = 0.5) -> Never:
         """Measure for ever how late the event loop wakes."""

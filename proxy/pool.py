@@ -97,9 +97,13 @@ class Lease:
 
 
 class _Ear:
-    """Hears the store: passes on what operators count, and stirs those who wait."""
+    """Hears the store: passes on what operators count, and stirs those who wait.
 
-    def __init__(self, admission: Admission, events: PoolEvents) -> None:
+    What is told of accounts that are not ours is nobody's concern here.
+    """
+
+    def __init__(self, roster: Roster, admission: Admission, events: PoolEvents) -> None:
+        self._roster = roster
         self._admission = admission
         self._events = events
 
@@ -107,11 +111,15 @@ class _Ear:
         self._admission.stir(account)
 
     def account_rested(self, account: AccountName, reason: Reason) -> None:
+        if account not in self._roster.accounts:
+            return
         log.info("account rested", account=account, reason=reason)
         self._events.account_rested(account, reason)
         self._admission.stir(account)
 
     def account_woken(self, account: AccountName) -> None:
+        if account not in self._roster.accounts:
+            return
         log.info("account woken", account=account)
         self._events.account_woken(account)
         self._admission.stir(account)
@@ -127,7 +135,7 @@ class AccountPool:
         self._roster = Roster(accounts)
         self._claims = Claims(store, self._roster, policy, events)
         self._tasks = asyncio.TaskGroup()
-        store.watch(_Ear(self._claims.admission, events))
+        store.watch(_Ear(self._roster, self._claims.admission, events))
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()

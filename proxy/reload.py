@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 
 HOT: Final = frozenset(
     {
-        *("accounts", "clients", "admin.token", "expose_account"),
+        *("accounts", "discovery", "clients", "admin.token", "expose_account"),
+        *("probing.every", "probing.model"),
         *("retries.share", "retries.floor", "timeouts.first_content", "timeouts.ping"),
         *("timeouts.drain_dwell", "timeouts.drain", "warnings"),
     }

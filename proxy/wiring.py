@@ -6,6 +6,7 @@ from proxy.forward import RelayPolicy
 from proxy.http1.server import HttpLimits, HttpTimeouts
 from proxy.http1.upstream import UpstreamTimeouts
 from proxy.pool import PoolPolicy, QueuePolicy
+from proxy.recovery import RecoveryPolicy
 from proxy.store.base import StorePolicy
 
 
@@ -31,6 +32,10 @@ def relay_policy(settings: Settings) -> RelayPolicy:
 
 def retry_budget(settings: Settings) -> RetryBudget:
     return RetryBudget(settings.retries.share, settings.retries.floor)
+
+
+def recovery_policy(settings: Settings) -> RecoveryPolicy:
+    return RecoveryPolicy(settings.probing.every, model=settings.probing.model)
 
 
 def http_limits(settings: Settings) -> HttpLimits:

@@ -40,6 +40,7 @@ from proxy.config.settings import (
     Login,
     LoginMethod,
     Priority,
+    Probing,
     Queue,
     Retries,
     Settings,
@@ -215,6 +216,7 @@ class File(_Entry):
     gate: Gate = Gate()
     queue: Queue = Queue()
     retries: Retries = Retries()
+    probing: Probing = Probing()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     expose_account: bool = False
@@ -234,6 +236,7 @@ class File(_Entry):
             gate=self.gate,
             queue=self.queue,
             retries=self.retries,
+            probing=self.probing,
             timeouts=self.timeouts,
             limits=self.limits,
             expose_account=self.expose_account,

@@ -169,6 +169,17 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True)
+class Probing:
+    """Whether accounts that rest for long are asked now and then if they have recovered early.
+
+    At most four times an hour, for a token of `model`; `every` None asks nothing.
+    """
+
+    every: Annotated[float, Field(ge=900, allow_inf_nan=False)] | None = 900
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """A deadline for each stage; a stream has an idle time, never a total.
 
@@ -220,6 +231,7 @@ class Settings:
     gate: Gate = Gate()
     queue: Queue = Queue()
     retries: Retries = Retries()
+    probing: Probing = Probing()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     expose_account: bool = False

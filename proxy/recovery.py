@@ -1,0 +1,130 @@
+"""Finds accounts that recovered before their time: now and then a long rest is put to the test.
+
+A trial is a slot on an account of its own, `NAME/trial`, which rests between trials. So it is one
+at a time in the whole fleet, and the store keeps the pace, whichever replica has its turn.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Never, Protocol
+
+import structlog
+
+from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
+from proxy.core.cooldown import BackoffPolicy, Cooldown, Reason, cooldown_after
+from proxy.core.recovery import doubtful, trial_model
+from proxy.core.verdict import Kind, Verdict
+from proxy.pool import AccountPool
+from proxy.store.base import Candidate, Settlement, Slot, Store, Wish
+
+log = structlog.get_logger(__name__)
+
+Ask = Callable[[AccountName, ModelFamily, str], Awaitable[Verdict | None]]
+"""Sends a small request for a model to an account; None where no answer comes."""
+
+Key = tuple[AccountName, ModelFamily]
+
+_NOT_READY: Final = "not_ready"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPolicy:
+    """Seconds between two trials of an account (None: no trials), and between two looks.
+
+    A rest that ends within half of that is left to end. `model` is asked for where
+    the whole account rests; None is the cheapest that clients have been served.
+    """
+
+    every: float | None = 900.0
+    look: float = 30.0
+    model: str | None = None
+
+
+class RecoveryEvents(Protocol):
+    """What is told of trials; `Metrics` satisfies it."""
+
+    def account_tried(self, account: str, verdict: str) -> None:
+        """A long rest was put to the test; `verdict` is `none` where no answer came."""
+
+
+class Recovery:
+    """Tries accounts that have rested for `every` seconds and would rest for long yet.
+
+    `served` has the model that was served last of each family; it changes as clients ask.
+    """
+
+    def __init__(
+        self,
+        pool: AccountPool,
+        store: Store,
+        ask: Ask,
+        served: Mapping[ModelFamily, str],
+        events: RecoveryEvents,
+    ) -> None:
+        self.policy = RecoveryPolicy()
+        self._pool = pool
+        self._store = store
+        self._ask = ask
+        self._served = served
+        self._events = events
+        self._since: dict[Key, float] = {}
+
+    async def run(self) -> Never:
+        """Look again and again, for ever."""
+        while True:
+            await asyncio.sleep(self.policy.look)
+            await self.look(self._pool.now())
+
+    async def look(self, now: float) -> None:
+        """Try what is due, one after the other: there is no hurry."""
+        if (every := self.policy.every) is None:
+            return
+        doubted = await self._doubted(now + every / 2)
+        self._since = {key: self._since.get(key, now) for key in doubted}
+        for key, rest in doubted.items():
+            if now - self._since[key] >= every:
+                await self._try(key, rest, now)
+
+    async def _doubted(self, beyond: float) -> dict[Key, Cooldown]:
+        return {
+            (status.name, family): rest
+            for status in await self._pool.states()
+            if status.state != _NOT_READY
+            for family, rest in doubtful(status.cooldowns, beyond).items()
+        }
+
+    async def _try(self, key: Key, rest: Cooldown, now: float) -> None:
+        """Put one rest to the test, unless another replica has done so."""
+        account, family = key
+        model = trial_model(family, self._served, self.policy.model)
+        slot = None if model is None else await self._turn(account)
+        if model is None or slot is None:
+            return
+        try:
+            verdict = await self._ask(account, family, model)
+        finally:
+            pause = Cooldown(now + (self.policy.every or 0.0), Reason.BURST)
+            self._store.settle(slot, Settlement(cooldown=pause))
+        self._since[key] = now
+        kind = "none" if verdict is None else verdict.kind
+        log.info("account tried", account=account, family=family, verdict=kind)
+        self._events.account_tried(account, kind)
+        if verdict is not None:
+            await self._learn(key, rest.reason, verdict, now)
+
+    async def _turn(self, account: AccountName) -> Slot | None:
+        own = Candidate(AccountName(f"{account}/trial"), 1)
+        found = await self._store.claim(Wish(secrets.token_hex(8), None, ANY_MODEL, (own,)))
+        return found if isinstance(found, Slot) else None
+
+    async def _learn(self, key: Key, reason: Reason, verdict: Verdict, now: float) -> None:
+        """Wake what served; what still refuses may say until when."""
+        account, family = key
+        if verdict.kind is Kind.OK:
+            await self._store.wake(account, family, reason)
+            return
+        told = cooldown_after(verdict, 1, now, BackoffPolicy(), 0.0)
+        if told is not None and told.reason is reason:
+            await self._store.rest(account, family, told)
