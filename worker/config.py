@@ -109,7 +109,8 @@ class CliSettings(_Section):
 
     `environment` is all that it gets beside what the worker sets itself: the credential, a base
     URL. `models` maps a requested model to the one the CLI is asked for. Durations are seconds,
-    `max_memory` is in bytes. `add_dirs` and `max_turns` concern the profiles with tools.
+    `max_memory` is in bytes. Without `selftest` the CLI is believed to be the one that this worker
+    was made for. `add_dirs` and `max_turns` concern the profiles with tools.
     """
 
     command: str = "claude"
@@ -123,6 +124,7 @@ class CliSettings(_Section):
     max_memory: PositiveInt | None = None
     timeouts: CliTimeouts = CliTimeouts()
     models: Mapping[str, str] = {}
+    selftest: bool = True
     profile: ProfileName = "plain"
     add_dirs: tuple[Path, ...] = ()
     max_turns: PositiveInt = 50
@@ -226,7 +228,10 @@ class Timeouts(_Section):
 
 
 class Settings(_Section):
-    """One worker: one account, one engine, one listener."""
+    """One worker: one account, one engine, one listener.
+
+    A `strict` one refuses what it cannot honour instead of naming it.
+    """
 
     account: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     listen: Listen = Address(host="127.0.0.1", port=9100)
@@ -240,6 +245,7 @@ class Settings(_Section):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     drain: NonNegativeFloat = 600
+    strict: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

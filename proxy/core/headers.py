@@ -1,10 +1,10 @@
 """Which headers pass, by allow-list both ways.
 
 Credentials, cookies, hop-by-hop and `Connection`-nominated headers, forwarding notes and all of
-`x-headgate-*` but a client's wishes stay outside because nothing lets them in. Three are left
-out on purpose: `accept-encoding` (an answer must stay readable to be checked), `idempotency-key` (two
-clients that share an account could be given each other's answers) and the clients' session ids
-(the worker gets the hashed key). `user-agent` passes as sent: nobody hides who is calling.
+`x-headgate-*` but a client's wishes stay outside because nothing lets them in. Three are left out
+on purpose: `accept-encoding` (an answer must stay readable to be checked), `idempotency-key` (two
+clients that share an account could be given each other's answers) and the clients' session ids (the
+worker gets the hashed key). `user-agent` passes as sent: nobody hides who is calling.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ TO_WORKER: Final = frozenset(
     }
 )
 TO_WORKER_PREFIX: Final = b"x-stainless-"
-WISHES: Final = frozenset({b"x-headgate-steps"})
+WISHES: Final = frozenset({b"x-headgate-steps", b"x-headgate-strict"})
 """What a client may ask of a worker of ours; no other upstream is told."""
 _TO_OWN: Final = TO_WORKER | WISHES
 
@@ -40,6 +40,7 @@ TO_CLIENT: Final = frozenset(
         b"openai-processing-ms",
         b"openai-version",
         b"x-headgate-estimate",
+        b"x-headgate-ignored",
     }
 )
 

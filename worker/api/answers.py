@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from worker.api.parts import REQUEST_ID, VERDICT
+from worker.api.parts import IN_VAIN, REQUEST_ID, VERDICT
 from worker.core.verdict import Kind, Scope, Verdict
 from worker.engines.base import TurnFailedError
 from worker.errors import ClientGoneError, UnauthorizedError, WorkerError
@@ -61,8 +61,13 @@ def chat_error(error: WorkerError) -> bytes:
 
 
 def identity(request: web.Request) -> dict[str, str]:
-    """The headers by which an answer is found again; the SDKs read the shorter one."""
-    return {"x-request-id": request[REQUEST_ID], "request-id": request[REQUEST_ID]}
+    """The headers by which an answer is found again, and what of the request it leaves out.
+
+    The SDKs read the shorter one.
+    """
+    named = {"x-request-id": request[REQUEST_ID], "request-id": request[REQUEST_ID]}
+    vain = request.get(IN_VAIN)
+    return named | {"x-headgate-ignored": vain} if vain else named
 
 
 def _told(error: WorkerError) -> dict[str, str]:

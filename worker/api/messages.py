@@ -6,9 +6,8 @@ from aiohttp import web
 from worker.api.answers import identity
 from worker.api.parts import PARTS
 from worker.api.requests import read_turn
-from worker.api.turns import serve_turn
-from worker.api.voices import MessagesVoice, Voice
-from worker.engines.base import Turn
+from worker.api.turns import Asked, serve_turn
+from worker.api.voices import MessagesVoice
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -27,5 +26,5 @@ async def count_tokens(request: web.Request) -> web.Response:
     )
 
 
-async def _read(request: web.Request) -> tuple[Turn, Voice]:
-    return await read_turn(request), MessagesVoice()
+async def _read(request: web.Request) -> Asked:
+    return Asked(await read_turn(request), MessagesVoice())

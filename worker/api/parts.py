@@ -32,5 +32,7 @@ class Parts:
 
 PARTS: Final = web.AppKey("parts", Parts)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+IN_VAIN: Final = web.RequestKey("in_vain", str)
+"""What a request asks and nobody here honours, as a header says it; absent where all is."""
 VERDICT: Final = web.ResponseKey("verdict", Kind)
 """What a response means; absent on a success."""

@@ -10,14 +10,14 @@ from aiohttp import web
 from worker.api.answers import success
 from worker.api.parts import PARTS
 from worker.api.requests import client_of, read_body, turn_of
-from worker.api.turns import serve_turn
-from worker.api.voices import ResponsesVoice, Voice
+from worker.api.turns import Asked, serve_turn
+from worker.api.voices import ResponsesVoice
+from worker.core.honour import RESPONSES, in_vain
 from worker.core.message import Block
 from worker.core.responses import Past, past_of, to_messages
 from worker.core.responses_answer import Head, head_of, whole
 from worker.core.responses_request import ResponsesRequest, decode_responses
 from worker.core.thread import Exchange
-from worker.engines.base import Turn
 from worker.errors import NotFoundError, UnknownResponseError
 
 _HEAD = "response_head"
@@ -39,7 +39,7 @@ async def retrieve(request: web.Request) -> web.Response:
     return success(request, whole(_head(exchange), dict(exchange.message)))
 
 
-async def _read(request: web.Request) -> tuple[Turn, Voice]:
+async def _read(request: web.Request) -> Asked:
     raw = await read_body(request)
     asked = decode_responses(raw)
     told = to_messages(asked, _past(request, asked))
@@ -47,7 +47,8 @@ async def _read(request: web.Request) -> tuple[Turn, Voice]:
     answer = f"resp_{turn.session}{uuid4().hex[:16]}"
     head = head_of(answer, int(time.time()), asked, _object.decode(raw))
     noted = replace(turn, notes={_HEAD: msgspec.to_builtins(head)})
-    return noted, ResponsesVoice(head, store=asked.store is not False)
+    voice = ResponsesVoice(head, store=asked.store is not False)
+    return Asked(noted, voice, in_vain(RESPONSES, raw))
 
 
 def _past(request: web.Request, asked: ResponsesRequest) -> Past:

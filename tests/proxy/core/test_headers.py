@@ -86,8 +86,9 @@ def test_repeated_headers_keep_their_order():
     assert to_worker(headers, STAMP) == [*headers, *OURS]
 
 
-def test_what_a_client_wishes_is_told_to_our_own_workers_only():
-    wish = (b"x-headgate-steps", b"include")
+@pytest.mark.parametrize("name", [b"x-headgate-steps", b"x-headgate-strict"])
+def test_what_a_client_wishes_is_told_to_our_own_workers_only(name):
+    wish = (name, b"1")
     plain = Stamp((), b"r", b"alice", plain=True)
 
     assert to_worker([wish], STAMP) == [wish, *OURS]
@@ -119,6 +120,7 @@ def test_a_client_hears_what_its_answer_is():
         (b"cache-control", b"no-cache"),
         (b"content-encoding", b"gzip"),
         (b"x-headgate-estimate", b"1"),
+        (b"x-headgate-ignored", b"seed"),
     ]
 
     assert to_client(headers) == headers
