@@ -1,5 +1,6 @@
 """What is kept of turns: whose it is, for how long, and how much."""
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -164,3 +165,18 @@ def test_what_is_no_conversation_is_counted_and_nothing_more(archive, messages):
 
     assert archive.exchange("alice", "msg_1") is None
     assert archive.sessions("alice")[0].turns == 1
+
+
+def test_its_size_is_about_what_it_takes_in_memory():
+    archive = Archive(ArchiveLimits(1 << 40, 60), lambda: 1000.0)
+    tracemalloc.start()
+    for number in range(200):
+        said = [user(f"{number} {'x' * 1000}")]
+        for turn in range(5):
+            archive.keep("alice", exchange(f"msg_{number}_{turn}", f"{number:032}", *said))
+            archive.settle()
+            said = [*said, {"role": "assistant", "content": "yes"}, user(f"{turn}")]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 0.7 < taken / archive.size < 1.5

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from worker.core.message import Block
+from worker.core.responses_answer import part
 from worker.core.thread import Said
 
 
@@ -72,7 +73,7 @@ def _output(content: object) -> object:
 def _part(block: Block, role: str) -> list[Block]:
     match block:
         case {"type": "text", "text": text} if role == "assistant":
-            return [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+            return [part(str(text))]
         case {"type": "text", "text": text}:
             return [{"type": "input_text", "text": text}]
         case {"type": "image", "source": Mapping() as source}:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.worker.rig import ASK, HELLO, STOP, until_cut
+from tests.worker.rig import ASK, HELLO, STOP, serving, until_cut
 
 MINE = {"x-headgate-client": "alice", "x-headgate-session": "a" * 32}
 PATH = f"/v1/sessions/{'a' * 32}"
@@ -142,3 +142,12 @@ async def test_a_turn_that_never_began_leaves_no_session(worker, engine):
     await turn(worker)
 
     assert (await told(worker, "/v1/sessions"))[1]["data"] == []
+
+
+async def test_without_transcripts_nothing_that_was_said_is_kept(engine):
+    async with serving(engine, archive={"transcripts": False}) as worker:
+        await turn(worker)
+        _, session = await told(worker, PATH)
+        _, transcript = await told(worker, f"{PATH}/transcript")
+
+    assert (session["turns"], transcript["data"]) == (1, [])
