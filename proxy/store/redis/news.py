@@ -68,9 +68,9 @@ class News:
     async def follow(self, listener: Callable[[], Listener]) -> Never:
         """Tell the listener what other replicas changed, for ever."""
         loop = asyncio.get_running_loop()
-        asked_at = loop.time() - POLL
+        asked_at = -POLL
         while True:
-            if await self._rang() or loop.time() - asked_at >= POLL:
+            if self._last is None or await self._rang() or loop.time() - asked_at >= POLL:
                 asked_at = loop.time()
                 announce(await self._read(), listener())
 
@@ -83,7 +83,7 @@ class News:
                     "XREAD", "BLOCK", wait, "STREAMS", self._stream, self._last or "$"
                 )
         except FAILURES:
-            await asyncio.sleep(self._patience * (1 + random.random()))  # noqa: S311 (jitter)
+            await self._pause()
             return False
         return bool(found)
 
@@ -91,6 +91,10 @@ class News:
         try:
             told = _told.decode(await self._ask("news", self._last))
         except StoreAwayError:
+            await self._pause()
             return ()
         self._last = told.last
         return told.events
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._patience * (1 + random.random()))  # noqa: S311 (jitter)

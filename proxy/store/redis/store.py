@@ -28,7 +28,7 @@ from proxy.store.base import (
 )
 from proxy.store.gate import ESTIMATED, SHRINK
 from proxy.store.redis.batches import Batches, BatchPolicy, Operation
-from proxy.store.redis.news import Event, News, announce
+from proxy.store.redis.news import POLL, Event, News, announce
 from proxy.store.redis.script import Client, Script
 
 GUESSES: Final = 20_000
@@ -88,6 +88,7 @@ class _Answer(msgspec.Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _answer = msgspec.msgpack.Decoder(_Answer)
 _found = msgspec.msgpack.Decoder(_Found)
+_count = msgspec.msgpack.Decoder(int)
 _states = msgspec.msgpack.Decoder(tuple[_State, ...])
 
 
@@ -105,7 +106,7 @@ class RedisStore:
         self._script = Script(client, pool, redis.timeout)
         self._rules = _encode(_rules(policy, redis))
         self.operations = Batches(self._send, BatchPolicy(stale=policy.lease_ttl))
-        self._news = News(client, f"{pool}:news", self.operations.ask, redis.timeout / 2)
+        self._news = News(client, f"{pool}:news", self.operations.ask, min(POLL, redis.timeout) / 2)
         self._known = Affinity(policy.affinity_ttl, min(GUESSES, policy.affinity_limit))
         self._listener: Listener = Nobody()
         self._now = 0.0
@@ -124,7 +125,8 @@ class RedisStore:
         while self._daemons:  # the client swallows a cancellation that comes as it connects
             for daemon in self._daemons:
                 daemon.cancel()
-            _, self._daemons = await asyncio.wait(self._daemons, timeout=0.05)
+            done = (await asyncio.wait(self._daemons, timeout=0.05))[0]
+            self._daemons -= done
         await self._tasks.__aexit__(None, None, None)
         await self.operations.flush()
 
@@ -169,6 +171,14 @@ class RedisStore:
     async def snapshot(self) -> Snapshot:
         states = _states.decode(await self.operations.ask("snapshot"))
         return Snapshot(self._now, {state.name: state.told() for state in states})
+
+    async def beat(self) -> int:
+        """Say, by a write, that this replica lives; how many do."""
+        return _count.decode(await self.operations.ask("beat"))
+
+    async def adopt(self, bindings: Sequence[tuple[str, AccountName]]) -> None:
+        """Bind sessions, those apart that are bound."""
+        await self.operations.ask("adopt", bindings)
 
     async def _send(self, operations: Sequence[Operation]) -> Sequence[msgspec.Raw]:
         """One round trip. Raises StoreAwayError."""

@@ -73,14 +73,17 @@ def redis() -> RedisServer:
 
 @asynccontextmanager
 async def on_redis(
-    count: int, clock: Clock | None = None, store: StorePolicy = POLICY, **policy: float
+    count: int,
+    clock: Clock | None = None,
+    store: StorePolicy = POLICY,
+    server: RedisServer | None = None,
+    seconds: float = 5,
 ) -> AsyncIterator[Sequence[RedisStore]]:
-    """The stores of so many replicas, on a Redis that was empty."""
-    wanted = RedisPolicy(clock=clock, **{"timeout": 5.0, **policy})
+    """The stores of so many replicas, on a Redis that was empty and answers in so many seconds."""
+    wanted = RedisPolicy(clock=clock, timeout=seconds)
+    url = (server or redis()).url
     async with AsyncExitStack() as stack:
-        clients = [
-            await stack.enter_async_context(Redis.from_url(redis().url)) for _ in range(count)
-        ]
+        clients = [await stack.enter_async_context(Redis.from_url(url)) for _ in range(count)]
         await clients[0].flushall()
         yield [
             await stack.enter_async_context(RedisStore(client, store, wanted)) for client in clients

@@ -1,6 +1,8 @@
 -- The operations by name. What each returns is its caller's reply. Further files may add their own,
 -- and savers for what these change.
 
+local REPLICA_LIFE = 10 -- seconds since its last beat
+
 local operations = {claim = claim}
 
 -- Undo a claim of which nobody knows how it ended.
@@ -62,6 +64,24 @@ function operations.snapshot()
     states[#states + 1] = gate:state()
   end
   return states
+end
+
+-- Bind sessions, those apart that are bound.
+function operations.adopt(found)
+  for _, binding in ipairs(found) do
+    if not binding_of(binding[1]) then
+      bind(binding[1], binding[2], ANY_MODEL)
+    end
+  end
+end
+
+-- Say that this replica lives; how many do.
+function operations.beat()
+  local index = key('replicas')
+  redis.call('ZADD', index, now, batch.origin)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now - REPLICA_LIFE)
+  redis.call('PEXPIRE', index, milliseconds(REPLICA_LIFE))
+  return redis.call('ZCARD', index)
 end
 
 -- What other replicas told after an entry of the stream, and where it ends now; without an entry,

@@ -1,0 +1,312 @@
+"""What only a store has that replicas share; the rest is in the conformance suite."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from proxy.core.account import ANY_MODEL, AccountName
+from proxy.core.cooldown import Cooldown, Reason
+from proxy.store.away import Away, StoreAwayError
+from proxy.store.base import Candidate, Placing, Refusal, Slot, Standing, StorePolicy, Wish
+from tests.proxy.pool_rig import until
+from tests.proxy.store.factories import Clock, Ear, on_redis, redis
+from tests.proxy.store.wishes import GONE, OK, OPUS, A, B, bind, fill, quota, wish
+from tests.redis_rig import redis_server
+
+HOUR = 3600.0
+
+
+async def in_flight(store, account=A):
+    return (await store.snapshot()).accounts[account].in_flight
+
+
+class TestReplicas:
+    async def test_of_a_hundred_first_requests_over_two_one_binds_the_session(self):
+        async with on_redis(2) as stores:
+            wishes = [wish("s", "ab" if n % 3 else "ba", concurrency=200) for n in range(100)]
+            claims = [stores[n % 2].claim(one) for n, one in enumerate(wishes)]
+            slots = await asyncio.gather(*claims)
+
+        assert len({slot.account for slot in slots}) == 1
+        assert Counter(slot.placing for slot in slots) == {Placing.FIRST: 1, Placing.HIT: 99}
+
+    async def test_two_hundred_new_sessions_at_once_over_three_keep_to_the_bound(self):
+        names = [f"account-{number}" for number in range(10)]
+        orders = [names[n % 4 :] + names[: n % 4] for n in range(200)]
+        async with on_redis(3) as stores:
+            wishes = [wish(f"s{n}", order, concurrency=100) for n, order in enumerate(orders)]
+            claims = [stores[n % 3].claim(one) for n, one in enumerate(wishes)]
+            slots = await asyncio.gather(*claims)
+
+        assert max(Counter(slot.account for slot in slots).values()) <= 1.25 * 20 + 1
+
+    async def test_an_account_carries_no_more_over_all_of_them_than_it_may(self):
+        async with on_redis(3) as stores:
+            claims = [stores[n % 3].claim(wish(f"s{n}", "a", concurrency=7)) for n in range(60)]
+            found = await asyncio.gather(*claims)
+
+            assert sum(isinstance(one, Slot) for one in found) == 7
+            assert await in_flight(stores[0]) == 7
+
+    async def test_one_canary_goes_for_all_of_them(self):
+        clock = Clock()
+        async with on_redis(3, clock) as stores:
+            await stores[0].rest(A, ANY_MODEL, Cooldown(clock.now + 60, Reason.QUOTA))
+            clock.advance(60)
+            found = await asyncio.gather(*(stores[n % 3].claim(wish(None, "a")) for n in range(24)))
+
+        granted = [one for one in found if isinstance(one, Slot)]
+        assert [slot.standing for slot in granted] == [Standing.CANARY]
+
+    async def test_the_slots_of_one_that_vanished_come_back_when_their_leases_end(self):
+        clock = Clock()
+        async with on_redis(2, clock) as (gone, other):
+            await fill(gone, A, 3)
+            clock.advance(44.9)
+            before = await other.claim(wish(None, "a", concurrency=3))
+            clock.advance(0.2)
+
+            assert isinstance(before, Refusal)
+            assert len(await fill(other, A, 3, concurrency=3)) == 3
+
+    async def test_one_learns_of_a_binding_that_another_made(self):
+        async with on_redis(2) as (one, other):
+            await bind(one, "s", B)
+            before = other.guess("s", OPUS)
+            slot = await other.claim(wish("s", "ab"))
+
+        assert (before, slot.account, other.guess("s", OPUS)) == (None, B, B)
+
+    async def test_how_many_there_are(self):
+        clock = Clock()
+        async with on_redis(3, clock) as stores:
+            counts = [await store.beat() for store in (*stores, stores[0])]
+            clock.advance(11)
+
+            assert counts == [1, 2, 3, 3]
+            assert await stores[1].beat() == 1
+
+    async def test_what_one_learned_alone_binds_no_session_anew(self):
+        async with on_redis(1) as (store,):
+            await bind(store, "s", A)
+
+            await store.adopt([("s", B), ("t", B)])
+
+            assert (await store.claim(wish("s", "ab"))).account == A
+            assert (await store.claim(wish("t", "ab"))).account == B
+
+
+class TestNews:
+    async def test_what_rests_and_wakes_is_heard_by_all_and_by_each_once(self):
+        ears = [Ear(), Ear()]
+        async with on_redis(2) as stores:
+            for store, ear in zip(stores, ears, strict=True):
+                store.watch(ear)
+            await following(*stores)
+            now = (await stores[0].snapshot()).now
+            await stores[0].rest(A, ANY_MODEL, Cooldown(now + HOUR, Reason.QUOTA))
+            await stores[1].wake(A, ANY_MODEL)
+            await until(lambda: all(len(ear.heard) >= 2 for ear in ears), seconds=1)
+            await following(*stores)
+
+        expected = {("rested", A, Reason.QUOTA), ("woken", A)}
+        assert [set(ear.heard) for ear in ears] == [expected, expected]
+        assert [len(ear.heard) for ear in ears] == [2, 2]
+
+    async def test_what_is_freed_is_told_others_only_while_somebody_waits(self):
+        async with on_redis(2) as (store, other):
+            ear = Ear()
+            other.watch(ear)
+            first, second = await fill(store, A, 2, concurrency=2)
+            await following(store, other)
+            store.settle(first, OK)
+            await following(store, other)
+            unheard = list(ear.heard)
+            await store.claim(wish(None, "a", concurrency=1))
+            store.settle(second, OK)
+            await until(lambda: ear.heard, seconds=1)
+
+        assert unheard == []
+        assert ear.heard == [("freed", A)]
+
+    async def test_the_end_of_a_lost_lease_is_news_to_those_who_wait(self):
+        async with on_redis(2, store=StorePolicy(lease_ttl=0.2)) as (gone, other):
+            ear = Ear()
+            other.watch(ear)
+            await fill(gone, A, 1, concurrency=1)
+            await other.claim(wish(None, "a", concurrency=1))
+
+            await until(lambda: ("freed", A) in ear.heard, seconds=5)
+
+    async def test_a_slot_is_handed_over_to_another_replica_within_150_ms(self):
+        loop, took = asyncio.get_running_loop(), []
+        async with on_redis(2, seconds=0.5) as (store, other):
+            ear = Ear()
+            other.watch(ear)
+            await following(store, other)
+            for _ in range(20):
+                (held,) = await fill(store, A, 1, concurrency=1)
+                assert isinstance(await other.claim(wish(None, "a", concurrency=1)), Refusal)
+                ear.heard.clear()
+                began = loop.time()
+                store.settle(held, OK)
+                await until(lambda: ear.heard)
+                slot = await other.claim(wish(None, "a", concurrency=1))
+                took.append(loop.time() - began)
+                other.settle(slot, OK)
+                await other.snapshot()
+
+        assert sorted(took)[-2] < 0.15
+
+
+async def following(*stores):
+    """Wait until all of them have read the news to its present end."""
+    for store in stores:
+        (end, _) = await newest(store)
+        await until(lambda store=store, end=end: store._news._last == end, seconds=5)
+
+
+async def newest(store):
+    await store.snapshot()
+    with redis().client() as client:
+        found = client.execute_command("XREVRANGE", "{headgate}:news", "+", "-", "COUNT", 1)
+    return ((found[0][0] if found else "0-0"), found)
+
+
+class TestLoss:
+    async def test_after_a_flush_the_requests_that_run_count_again_once_renewed(self):
+        async with on_redis(1) as (store,):
+            slots = await fill(store, A, 3, concurrency=4)
+            redis().call("FLUSHALL")
+            await store.renew(slots)
+
+            assert await in_flight(store) == 3
+            assert len(await fill(store, A, 1, concurrency=4)) == 1
+            assert isinstance(await store.claim(wish(None, "a", concurrency=4)), Refusal)
+
+    @pytest.mark.parametrize("turns", range(12))
+    async def test_a_claim_that_is_cancelled_holds_nothing(self, turns):
+        async with on_redis(1) as (store,), asyncio.TaskGroup() as tasks:
+            store.settle((await fill(store, A, 1))[0], GONE)
+            claim = tasks.create_task(store.claim(wish("s", "a")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            claim.cancel()
+            await asyncio.wait([claim])
+
+            assert await in_flight(store) == (0 if claim.cancelled() else 1)
+
+    async def test_a_claim_whose_answer_was_lost_holds_nothing_and_what_was_told_arrives(self):
+        with redis_server() as server:
+            async with on_redis(1, server=server, seconds=0.1) as (store,):
+                (held,) = await fill(store, A, 1)
+                server.freeze()
+                store.settle(held, quota(2e9))
+                with pytest.raises(StoreAwayError) as away:
+                    await store.claim(wish(None, "ab"))
+                server.thaw()
+                await until_back(store)
+
+                accounts = (await store.snapshot()).accounts
+                assert away.value.kind is Away.TIMEOUT
+                assert [state.in_flight for state in accounts.values()] == [0] * len(accounts)
+                assert accounts[A].cooldowns[ANY_MODEL].until == 2e9
+
+    async def test_a_server_that_has_lost_the_script_is_sent_it(self):
+        async with on_redis(1) as (store,):
+            await fill(store, A, 1)
+            redis().call("SCRIPT", "FLUSH")
+
+            assert await in_flight(store) == 1
+
+    async def test_a_key_of_another_type_is_a_store_that_is_away(self):
+        async with on_redis(1) as (store,):
+            redis().call("SET", "{headgate}:gates", "a string")
+
+            with pytest.raises(StoreAwayError) as away:
+                await store.claim(wish(None, "a"))
+
+        assert away.value.kind is Away.TYPE
+
+
+async def until_back(store):
+    """Wait until it answers again."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await store.snapshot()
+            except StoreAwayError:
+                await asyncio.sleep(0.01)
+
+
+class TestTime:
+    async def test_a_replicas_own_clock_never_enters(self, monkeypatch):
+        async with on_redis(2) as (store, other):
+            before = (await store.snapshot()).now
+            for skew in (600, -600):
+                monkeypatch.setattr("time.time", lambda skew=skew: before + skew)
+                slot = await other.claim(wish(None, "a"))
+
+                assert before <= slot.granted_at < before + 60
+
+
+class TestKeys:
+    async def test_all_share_one_tag_and_none_is_searched_for(self):
+        async with on_redis(1) as (store,):
+            redis().call("CONFIG", "RESETSTAT")
+            await bind(store, "s", A)
+            await store.rest(A, ANY_MODEL, Cooldown(2e9, Reason.QUOTA))
+            await store.claim(wish("t", "a"))
+            await store.beat()
+            used = redis().call("INFO", "commandstats")
+            keys = redis().call("KEYS", "*")
+
+        assert all(key.startswith("{headgate}:") for key in keys)
+        assert len(keys) == 7
+        assert not {"cmdstat_scan", "cmdstat_keys"} & set(used)
+
+    async def test_bindings_are_bounded_and_the_least_recently_used_go(self):
+        clock, policy = Clock(), StorePolicy(affinity_ttl=100, affinity_limit=10)
+        async with on_redis(1, clock, policy) as (store,):
+            for number in range(30):
+                clock.advance(1)
+                await bind(store, f"s{number}", A)
+            await store.claim(wish("s20", "a"))
+            clock.advance(1)
+            await bind(store, "s30", A)
+            left = {key.rpartition(":")[2] for key in redis().call("KEYS", "*:session:*")}
+
+        assert left == {"s20", *(f"s{number}" for number in range(22, 31))}
+
+    async def test_bindings_that_have_run_out_give_way(self):
+        clock, policy = Clock(), StorePolicy(affinity_ttl=100)
+        async with on_redis(1, clock, policy) as (store,):
+            for number in range(10):
+                await bind(store, f"old{number}", A)
+            clock.advance(101)
+            for number in range(5):
+                await bind(store, f"new{number}", A)
+            left = redis().call("KEYS", "*:session:*")
+
+        assert len(left) == 5
+
+    async def test_every_session_key_ends_by_itself(self):
+        async with on_redis(1) as (store,):
+            await bind(store, "s", A)
+            lives = [redis().call("PTTL", f"{{headgate}}:{k}") for k in ("session:s", "sessions")]
+
+        assert all(3500_000 < life <= 3600_000 for life in lives)
+
+    async def test_a_hundred_accounts_are_read_in_one_trip(self):
+        among = tuple(Candidate(AccountName(f"account-{n}"), 6) for n in range(100))
+        async with on_redis(1) as (store,):
+            for number in range(600):
+                await store.claim(Wish(f"w{number}", None, OPUS, among))
+            redis().call("CONFIG", "RESETSTAT")
+            seen = await store.snapshot()
+            used = redis().call("INFO", "commandstats")
+
+        assert sum(state.in_flight for state in seen.accounts.values()) == 600
+        assert used["cmdstat_evalsha"]["calls"] <= 2
+        assert used["cmdstat_hgetall"]["calls"] <= 2
