@@ -33,8 +33,7 @@ from proxy.prober import Prober
 from proxy.quota import Quotas
 from proxy.recovery import Recovery
 from proxy.reload import Reloader
-from proxy.store.memory import MemoryStore
-from proxy.store.state_file import StateFile
+from proxy.storage import storage
 from proxy.trial import Trial
 
 log = structlog.get_logger(__name__)
@@ -58,7 +57,8 @@ class App:
         self.draining = False
         self.metrics = Metrics(version("headgate"))
         self.access_log = access_log or AccessLog(sys.stdout.buffer)
-        self.store = MemoryStore(wiring.store_policy(settings))
+        self.storage = storage(settings, self.metrics)
+        self.store = self.storage.store
         self.pool = AccountPool(
             self.store, settings.accounts, wiring.pool_policy(settings), self.metrics
         )
@@ -80,9 +80,7 @@ class App:
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.upstreams.close)
-            if self.settings.state_file is not None:
-                saved = StateFile(self.settings.state_file, self.store)
-                await stack.enter_async_context(saved)
+            await stack.enter_async_context(self.storage.open)
             await stack.enter_async_context(self.pool)
             await stack.enter_async_context(self.prober)
             self.lineup.configure(self.settings.accounts)
@@ -171,7 +169,7 @@ class App:
 
     def _admin(self) -> Admin:
         operations = Operations(
-            accounts=lambda: self.lineup.names, store=self.store, reloader=self.reloader
+            accounts=lambda: self.lineup.names, store=self.storage.firm, reloader=self.reloader
         )
         return Admin(
             states=self.pool.states,

@@ -1,6 +1,6 @@
 """What each part is told of the settings, in its own words."""
 
-from proxy.config import Settings
+from proxy.config import Settings, SharedStore
 from proxy.core.retry import RetryBudget
 from proxy.forward import RelayPolicy
 from proxy.http1.server import HttpLimits, HttpTimeouts
@@ -8,11 +8,16 @@ from proxy.http1.upstream import UpstreamTimeouts
 from proxy.pool import PoolPolicy, QueuePolicy
 from proxy.recovery import RecoveryPolicy
 from proxy.store.base import StorePolicy
+from proxy.store.redis import RedisPolicy
 
 
 def store_policy(settings: Settings) -> StorePolicy:
     affinity = settings.affinity
     return StorePolicy(settings.gate.lease_ttl, affinity.ttl, affinity.max_sessions)
+
+
+def redis_policy(settings: Settings, store: SharedStore) -> RedisPolicy:
+    return RedisPolicy(store.prefix, store.link.timeout, settings.queue.max_wait)
 
 
 def pool_policy(settings: Settings) -> PoolPolicy:

@@ -311,6 +311,7 @@ bogus: 1
         "accounts[2].token",
         "accounts[2].login",
         "accounts[3]",
+        "store.ca_file",
     ]
     assert found[0].endswith("the variable NO_SUCH is not set")
     assert found[2].endswith("not in this version; use memory")

@@ -1,0 +1,70 @@
+"""The store that the settings name: memory and its file, or Redis with a fallback."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from redis.asyncio import Redis, RedisCluster
+
+from proxy import wiring
+from proxy.config import Settings
+from proxy.store.away import FAILURES
+from proxy.store.base import Store
+from proxy.store.connect import connect
+from proxy.store.fallback import FallbackEvents, FallbackPolicy, FallbackStore
+from proxy.store.memory import MemoryStore
+from proxy.store.redis import RedisStore
+from proxy.store.state_file import StateFile
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What is made of the settings. `open` is entered for as long as the store is used.
+
+    `store` is what requests use: it is never away. `firm` is what operators use: rather than act
+    on this replica alone, it raises StoreAwayError.
+    """
+
+    store: Store
+    firm: Store
+    open: AbstractAsyncContextManager[None]
+
+    @property
+    def away(self) -> bool:
+        """Whether this replica is on its own although it should share."""
+        return isinstance(self.store, FallbackStore) and self.store.away
+
+
+def storage(settings: Settings, events: FallbackEvents) -> Storage:
+    """Make the store; nothing is connected to before it is opened."""
+    if settings.store is None:
+        memory = MemoryStore(wiring.store_policy(settings))
+        return Storage(memory, memory, _kept(memory, settings))
+    policy = wiring.store_policy(settings)
+    client = connect(settings.store.link)
+    shared = RedisStore(client, policy, wiring.redis_policy(settings, settings.store))
+    fallback = FallbackPolicy(settings.store.replicas)
+    store = FallbackStore(shared, policy, fallback, events)
+    return Storage(store, shared, _reached(client, shared, store))
+
+
+@asynccontextmanager
+async def _kept(memory: MemoryStore, settings: Settings) -> AsyncIterator[None]:
+    """Keep what a memory knows over a restart, if that is wanted."""
+    if settings.state_file is None:
+        yield
+        return
+    async with StateFile(settings.state_file, memory):
+        yield
+
+
+@asynccontextmanager
+async def _reached(
+    client: Redis | RedisCluster, shared: RedisStore, store: FallbackStore
+) -> AsyncIterator[None]:
+    try:
+        async with shared, store:
+            yield
+    finally:
+        with suppress(*FAILURES):
+            await client.aclose()
