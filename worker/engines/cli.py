@@ -1,7 +1,7 @@
 """The engine that drives the real `claude` CLI: one process a live conversation."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Final
 
 from worker.cli.answering import Question, answering
-from worker.cli.command import launch_of, version
+from worker.cli.command import launch_of
 from worker.cli.lock import locked
 from worker.cli.login import LoginWatch
 from worker.cli.pool import Hold, PoolLimits, ProcessPool
-from worker.cli.selftest import offered_models
+from worker.cli.selftest import Survey, survey
 from worker.cli.workspaces import Workspaces
 from worker.config import CliSettings
 from worker.core.estimate import estimated_tokens
 from worker.core.frames import Answer
-from worker.core.history import conversation_of
+from worker.core.history import Conversation, conversation_of
 from worker.core.message import assemble
-from worker.core.prompt import decode_prompt
+from worker.core.prompt import Prompt, decode_prompt
 from worker.core.standing import Standing
 from worker.core.state import EngineState, Limit, Login, Processes, Slots
 from worker.core.stitch import Stitch
@@ -48,8 +48,7 @@ class CliEngine:
         self._works = settings.profile != "plain"
         self._stack = AsyncExitStack()
         self._standing = Standing()
-        self._models: Sequence[Model] = ()
-        self._version = ""
+        self._survey = Survey()
         self._login: LoginWatch | None = None
         self._pool: ProcessPool | None = None
         self._workspaces: Workspaces | None = None
@@ -58,8 +57,8 @@ class CliEngine:
         for folder in {self._settings.home, self._settings.config_dir}:
             self._stack.enter_context(locked(folder.absolute()))
         launch = launch_of(self._settings)
-        self._version = await version(launch)
-        self._models = await offered_models(launch, self._settings.timeouts.start)
+        patience, trial = self._settings.timeouts.start, self._settings.selftest
+        self._survey = await survey(launch, patience, trial=trial)
         self._login = await self._stack.enter_async_context(
             LoginWatch(launch, self._settings.config_dir / ".credentials.json", self._clock)
         )
@@ -86,6 +85,7 @@ class CliEngine:
         prompt = decode_prompt(turn.raw)
         with self._place(turn) as place:
             conversation = conversation_of(turn.client, prompt, place.name if place else "")
+            self._survey.require(*_needs(prompt, conversation))
             owner = (turn.client, turn.session)
             async with (
                 self._pool.hold(conversation.memory, owner, place) as hold,
@@ -102,7 +102,7 @@ class CliEngine:
 
     async def models(self) -> Sequence[Model]:
         mapped = self._settings.models
-        offered = [model for model in self._models if model.id not in mapped]
+        offered = [model for model in self._survey.models if model.id not in mapped]
         return [*(Model(name, name) for name in mapped), *offered]
 
     def forget(self, client: str, session: str) -> None:
@@ -122,7 +122,8 @@ class CliEngine:
             live=self._pool.owners if self._pool else (),
             windows=self._standing.windows,
             limit=None if limit and limit.kind is Kind.AUTH else limit,
-            versions={"cli": self._version},
+            versions={"cli": self._survey.version},
+            features=self._survey.features,
             profile=self._settings.profile,
             processes=processes,
         )
@@ -148,8 +149,12 @@ class CliEngine:
         while True:
             answer = self._answer(question, turn)
             async with aclosing(self._run(hold, question, answer, turn.model)) as events:
-                async for event in events:
-                    yield event
+                try:
+                    async for event in events:
+                        yield event
+                finally:
+                    if answer.failure or not answer.done:
+                        turn.partial(answer.message)
             if (failure := answer.failure) is None:
                 return
             if hold.fresh or failure.verdict != _UNASKED or self._pool is None:
@@ -192,3 +197,13 @@ def _workspaces(settings: CliSettings) -> Workspaces:
     agent = settings.agent
     root = agent.workspaces or settings.home / "workspaces"
     return Workspaces(root.absolute(), None if agent.keep else agent.workspace_ttl)
+
+
+def _needs(prompt: Prompt, conversation: Conversation) -> Iterator[str]:
+    """The features without which this request would be answered as if it asked for less."""
+    if prompt.tools:
+        yield "client_tools"
+    if conversation.past:
+        yield "history"
+    if prompt.output_config and "effort" in prompt.output_config:
+        yield "effort"

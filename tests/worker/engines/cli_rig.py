@@ -21,7 +21,8 @@ KEYED = {"ANTHROPIC_API_KEY": "sim-alice"}
 
 def settings(home: Path, url: str, login=OAUTH, **fields) -> CliSettings:
     environment = {"ANTHROPIC_BASE_URL": url, **login}
-    usual = {"command": str(COMMAND), "home": home, "config_dir": home / "config", "warm": 0}
+    folders = {"home": home, "config_dir": home / "config"}
+    usual = {"command": str(COMMAND), "warm": 0, "selftest": False, **folders}
     return CliSettings(environment=environment, **(usual | fields))
 
 
