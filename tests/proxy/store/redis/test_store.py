@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import msgspec
 import pytest
 
 from proxy.core.account import ANY_MODEL, AccountName
@@ -163,15 +164,8 @@ class TestNews:
 async def following(*stores):
     """Wait until all of them have read the news to its present end."""
     for store in stores:
-        (end, _) = await newest(store)
+        end, _ = msgspec.msgpack.decode(await store.operations.ask("news", None))
         await until(lambda store=store, end=end: store._news._last == end, seconds=5)
-
-
-async def newest(store):
-    await store.snapshot()
-    with redis().client() as client:
-        found = client.execute_command("XREVRANGE", "{headgate}:news", "+", "-", "COUNT", 1)
-    return ((found[0][0] if found else "0-0"), found)
 
 
 class TestLoss:
@@ -255,9 +249,9 @@ class TestKeys:
     async def test_all_share_one_tag_and_none_is_searched_for(self):
         async with on_redis(1) as (store,):
             redis().call("CONFIG", "RESETSTAT")
-            await bind(store, "s", A)
+            await store.claim(wish("s", "a"))
             await store.rest(A, ANY_MODEL, Cooldown(2e9, Reason.QUOTA))
-            await store.claim(wish("t", "a"))
+            await store.claim(wish("s", "b", concurrency=0))
             await store.beat()
             used = redis().call("INFO", "commandstats")
             keys = redis().call("KEYS", "*")
