@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Never, Self
 
 from proxy.core.account import ANY_MODEL, Account, AccountName, ModelFamily
@@ -31,7 +32,10 @@ class ProbePolicy:
 
 @dataclass(slots=True)
 class _Watch:
-    """One worker, and what it last told. `up` means that it was ready then."""
+    """One worker, and what it last told. `up` means that it was ready then.
+
+    `ends` is when the limit behind its rests was to end, as it said; inf where it did not.
+    """
 
     account: Account
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,6 +43,7 @@ class _Watch:
     up: asyncio.Event = field(default_factory=asyncio.Event)
     login: Login | None = None
     rests: Mapping[ModelFamily, Cooldown] = field(default_factory=dict)
+    ends: float = inf
     task: asyncio.Task[Never] | None = None
 
 
@@ -131,7 +136,7 @@ class Prober:
         for family, cooldown in rests.items():
             await self._store.rest(name, family, cooldown)
         for family, cooldown in watch.rests.items():
-            if family not in rests and cooldown.until > now:
+            if family not in rests and now < watch.ends:
                 await self._store.wake(name, family, cooldown.reason)
         await self._recover(watch, probe)
         self._pool.observe(name, reported_windows(probe, now))
@@ -139,6 +144,7 @@ class Prober:
             self._pool.set_slots(name, probe.slots.max)
         self._pool.set_ready(name, ready=probe.ready, reason=probe.reason or Reason.NOT_READY)
         watch.misses, watch.login, watch.rests = 0, probe.login, rests
+        watch.ends = inf if probe.limit is None or probe.limit.until is None else probe.limit.until
         (watch.up.set if probe.ready else watch.up.clear)()
 
     async def _recover(self, watch: _Watch, probe: Probe) -> None:

@@ -204,6 +204,18 @@ async def test_a_limit_that_runs_out_leaves_the_rest_as_it_is_spread():
         assert (await pool.status(A)).state == "quota"
 
 
+async def test_a_limit_without_an_end_of_its_own_runs_out_and_wakes_nobody():
+    async with probed() as (pool, one, _):
+        forgotten = time.time() + 0.3
+        one.state["limit"] = {"kind": "billing", "scope": "account", "until": forgotten}
+        await state_becomes(pool, "billing")
+        await until(lambda: time.time() > forgotten)
+        one.state["limit"] = None
+        await asked(one)
+
+        assert (await pool.status(A)).state == "billing"
+
+
 async def test_a_limit_of_a_model_rests_that_family():
     async with probed() as (pool, one, _):
         models = ["claude-opus-4-1"]
