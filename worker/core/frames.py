@@ -75,6 +75,11 @@ class Answer:
         self._message = MessageBuilder()
 
     @property
+    def message(self) -> Block:
+        """The message as far as it has come, shown or not."""
+        return self._message.message()
+
+    @property
     def content(self) -> Sequence[Block]:
         """The message's blocks, tools under the names that the client knows."""
         return self._message.content()

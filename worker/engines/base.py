@@ -1,6 +1,6 @@
 """The protocol of an engine: what drives one login and answers Messages API requests with it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,6 +30,7 @@ class Turn:
     `raw` is the body as it came and `request` the same, parsed. `session` is the proxy's key, or
     one of our own (32 hex). `headers` holds anthropic-version and anthropic-beta. `steps` asks for
     the steps that an engine takes by itself. `notes` are for the archive, beside the request.
+    `partial` is told what there was of an answer that failed or was left, shown or not.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Turn:
     headers: Mapping[str, str] = field(default_factory=dict)
     steps: bool = False
     notes: Mapping[str, object] = field(default_factory=dict, repr=False)
+    partial: Callable[[Mapping[str, object]], None] = field(default=lambda _: None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
