@@ -41,6 +41,11 @@ class Recording:
         with suppress(*_ODD):
             self._keep(_object.decode(message))
 
+    def partial(self, message: Mapping[str, object]) -> None:
+        """Take from the engine what there was of an answer that did not come to its end."""
+        with suppress(*_ODD):
+            self._keep(message)
+
     def end(self) -> None:
         """Keep what was heard of the answer, if anything was."""
         with suppress(*_ODD):

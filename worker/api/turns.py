@@ -1,6 +1,7 @@
 """A turn from its request to the last byte of its answer, in any dialect."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from aiohttp import web
@@ -34,7 +35,7 @@ async def serve_turn(request: web.Request, read: Reader) -> web.StreamResponse:
         turn, voice, in_vain = await read(request)
         _admit(request, turn, in_vain)
         with recording(parts, turn, voice) as record:
-            turn = await parts.sources.settled(turn)
+            turn = replace(await parts.sources.settled(turn), partial=record.partial)
             if turn.stream:
                 return await stream(request, turn, voice, record)
             message = await parts.engine.message(turn)
