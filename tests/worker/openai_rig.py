@@ -123,7 +123,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 @asynccontextmanager
 async def worker_of_openai(url: str, **settings: object) -> AsyncIterator[Served]:
     """Serve such an upstream."""
-    engine = OpenaiEngine(OpenaiSettings(url=url, timeouts=FAST, **settings))
+    engine = OpenaiEngine(OpenaiSettings(**{"url": url, "timeouts": FAST} | settings))
     await engine.start()
     try:
         async with serving(engine) as served:

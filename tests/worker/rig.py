@@ -167,7 +167,7 @@ async def until_cut(answer) -> tuple[bytes, bool]:
 @asynccontextmanager
 async def worker_of(url: str, key: str = "sim-alice", **api) -> AsyncIterator[Served]:
     """Serve a Messages API by key."""
-    engine = ApiEngine(ApiSettings(url=url, key=key, timeouts=FAST, **api))
+    engine = ApiEngine(ApiSettings(**{"url": url, "key": key, "timeouts": FAST} | api))
     await engine.start()
     try:
         async with serving(engine) as served:

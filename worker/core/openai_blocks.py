@@ -43,10 +43,12 @@ class _Tool:
 class Blocks:
     """Takes what is said in order. What makes no sense raises `ValueError`.
 
-    `size` is that of all words so far in bytes, `called` whether any tool was.
+    Calls without a name of their own are named after the `turn`. `size` is that of all words so
+    far in bytes, `called` whether any tool was.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn: str) -> None:
+        self._turn = turn
         self.size = 0
         self.called = False
         self._index = 0
@@ -89,7 +91,8 @@ class Blocks:
         name = call.function.name
         if not name or (call.index in self._told and call.index is not None and not call.id):
             raise ValueError("a part of a call that is not being told")
-        tool = _Tool(call, f"call_{self._index}")
+        yield from self.close()
+        tool = _Tool(call, f"call_{self._turn}_{self._index}")
         block: Block = {"type": "tool_use", "id": tool.id, "name": name, "input": {}}
         yield from self._open("tool_use", block)
         self._tool, self.called = tool, True

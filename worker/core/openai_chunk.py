@@ -70,7 +70,6 @@ class Usage(msgspec.Struct, frozen=True):
 class Chunk(msgspec.Struct, frozen=True):
     """A chunk or a completion, or the error that stands in its place."""
 
-    id: str | None = None
     choices: Sequence[Choice] | None = None
     usage: Usage | None = None
     error: object = None

@@ -19,15 +19,17 @@ _REASONS: Final = {
 class ChatReader:
     """Takes one answer's chunks in order and gives a message's events.
 
-    What makes no sense raises `ValueError`. An upstream that does not tell its usage gets an
-    estimate, marked as such; `asked` is that of the request's tokens.
+    The message is named after its turn, as upstreams use their names again. What makes no sense
+    raises `ValueError`. Usage that nobody tells is an estimate, marked as such; `asked` is that of
+    the request's tokens.
     """
 
-    def __init__(self, model: str, asked: int) -> None:
+    def __init__(self, turn: str, model: str, asked: int) -> None:
         self.begun = False
+        self._name = f"msg_{turn}"
         self._model = model
         self._asked = asked
-        self._blocks = Blocks()
+        self._blocks = Blocks(turn)
         self._usage: Usage | None = None
         self._finish: str | None = None
         self._refused = False
@@ -39,10 +41,10 @@ class ChatReader:
         return self._finish is not None
 
     def feed(self, chunk: Chunk) -> Iterator[Frame]:
-        """Take a chunk; to be run to its end."""
+        """Take a chunk; to be run to its end. The reader has `begun` with the first."""
         if not self.begun:
             self.begun = True
-            yield frame("message_start", message=self._head(chunk.id or "msg_unnamed"))
+            yield frame("message_start", message=self._head())
         self._usage = chunk.usage or self._usage
         for choice in chunk.choices or ():
             yield from self._take(choice)
@@ -55,9 +57,9 @@ class ChatReader:
         yield frame("message_delta", delta=delta, usage=self._counted())
         yield frame("message_stop")
 
-    def _head(self, message_id: str) -> Block:
+    def _head(self) -> Block:
         usage = {"input_tokens": 0, "output_tokens": 0}
-        head = {"id": message_id, "type": "message", "role": "assistant", "model": self._model}
+        head = {"id": self._name, "type": "message", "role": "assistant", "model": self._model}
         return {**head, "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
 
     def _take(self, choice: Choice) -> Iterator[Frame]:

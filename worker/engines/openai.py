@@ -71,7 +71,7 @@ class OpenaiEngine:
                 body, completion = await self._judge.whole(answer, Completion)
                 if completion.error is not None:
                     raise self._judge.failure(answer, body)
-                reader = ChatReader(turn.model, estimated_tokens(prompt))
+                reader = _reader(turn, prompt)
                 frames = [*reader.feed(completion), *_ended(reader)]
                 self._account.served(begun)
                 return assemble(data for _, data in frames)
@@ -110,7 +110,7 @@ class OpenaiEngine:
     ) -> AsyncGenerator[Event, None]:
         """Tell the chunks as events. A stream that does not say why it ended is a failure."""
         begun = self._account.clock()
-        reader = ChatReader(turn.model, estimated_tokens(prompt))
+        reader = _reader(turn, prompt)
         with self._account.noting(turn), _sensible():
             async with aclosing(events_of(answer)) as events:
                 async for _, data in events:
@@ -125,6 +125,10 @@ class OpenaiEngine:
                 yield Event(*frame)
             self._account.served(begun)
             await answer.ended()
+
+
+def _reader(turn: Turn, prompt: Prompt) -> ChatReader:
+    return ChatReader(turn.id, turn.model, estimated_tokens(prompt))
 
 
 def _ended(reader: ChatReader) -> Iterator[tuple[str, bytes]]:
