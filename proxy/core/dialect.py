@@ -42,7 +42,8 @@ def sse_error(dialect: Dialect, kind: str, message: str) -> bytes:
             return b"\n\ndata: " + _json(_openai(kind, message)) + b"\n\n"
         case Dialect.RESPONSES:
             told = {"type": "error", "code": kind, "message": message, "param": None}
-            return b"\n\nevent: error\ndata: " + _json(told) + b"\n\n"
+            raised = _openai(kind, message)
+            return b"\n\nevent: error\ndata: " + _json({**told, **raised}) + b"\n\n"
 
 
 def _anthropic(kind: str, message: str) -> dict[str, object]:

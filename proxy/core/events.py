@@ -1,5 +1,6 @@
 """What one server-sent event means for its stream, by dialect."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -11,6 +12,8 @@ from proxy.core.usage import Tokens
 S = TypeVar("S")
 
 DONE: Final = b"[DONE]"
+USAGE: Final = re.compile(rb'"usage":(\{(?:[^{}]|\{[^{}]*\})*\})')
+USAGE_WITHIN: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,22 @@ def _of_responses(name: bytes, data: bytes) -> Finding:
         return CONTENT
     match name:
         case b"response.completed" | b"response.incomplete" | b"response.failed":
-            event = _decoded(data, _event)
-            tokens = event.response.usage if event and event.response else None
-            return Finding(content=True, terminal=True, tokens=tokens)
+            return Finding(content=True, terminal=True, tokens=_tokens_of_response(data))
         case b"error":
             return FAILURE
     return NOTHING
+
+
+def _tokens_of_response(data: bytes) -> Tokens | None:
+    """The last event repeats the whole answer; of a long one the beginning has to do.
+
+    A worker of ours tells the usage there, before any word of a client or a model.
+    """
+    event = _decoded(data, _event)
+    if event is not None:
+        return event.response.usage if event.response else None
+    found = USAGE.search(data, 0, USAGE_WITHIN)
+    return _decoded(found[1], _tokens) if found else None
 
 
 class _Delta(msgspec.Struct):
@@ -133,6 +146,7 @@ class _Typed(msgspec.Struct):
 _event = msgspec.json.Decoder(_Event)
 _chunk = msgspec.json.Decoder(_Chunk)
 _typed = msgspec.json.Decoder(_Typed)
+_tokens = msgspec.json.Decoder(Tokens)
 
 
 def _type_in(data: bytes) -> bytes:

@@ -195,12 +195,21 @@ async def test_thinking_is_told_as_reasoning(chat):
     assert answer.reasoning_content
 
 
-async def test_what_cannot_be_honoured_is_refused(chat, fleet):
-    with pytest.raises(openai.BadRequestError, match="json_object"):
-        await chat.create(
-            model=MODEL,
-            messages=[question("hi")],
-            response_format={"type": "json_object"},
-        )
+async def test_a_json_object_comes_without_what_stands_around_it(chat):
+    answer = await chat.create(
+        model=MODEL,
+        messages=[question('say: Here: {"a": [1]} there.')],
+        response_format={"type": "json_object"},
+    )
 
-    assert not fleet.simulator.calls
+    assert json.loads(answer.choices[0].message.content) == {"a": [1]}
+
+
+async def test_what_cannot_be_honoured_is_named_or_strictly_refused(chat, fleet):
+    ask = {"model": MODEL, "messages": [question("say: a heron")], "seed": 7}
+    served = await chat.with_raw_response.create(**ask)
+    with pytest.raises(openai.BadRequestError, match="not honoured here: seed"):
+        await chat.create(**ask, extra_headers={"x-headgate-strict": "1"})
+
+    assert served.headers["x-headgate-ignored"] == "seed"
+    assert len(fleet.simulator.calls) == 1

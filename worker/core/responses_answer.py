@@ -101,7 +101,10 @@ def items(head: Head, blocks: Sequence[Block], ended: str) -> list[Block]:
 
 
 def told(head: Head, message: Block | None, output: Sequence[Block]) -> Block:
-    """A response as it stands: without a message it is in progress."""
+    """A response as it stands: without a message it is in progress.
+
+    Its usage comes before what anybody wrote, where it is found without reading on.
+    """
     status = "in_progress" if message is None else ending(message)
     reason = _INCOMPLETE.get(str(message.get("stop_reason"))) if message else None
     return {
@@ -109,13 +112,13 @@ def told(head: Head, message: Block | None, output: Sequence[Block]) -> Block:
         "object": "response",
         "created_at": head.created,
         "status": status,
+        "usage": _usage(message) if message else None,
         "background": False,
         "error": None,
         "incomplete_details": {"reason": reason} if reason else None,
         "model": message.get("model", head.model) if message else head.model,
         "output": output,
         "truncation": "disabled",
-        "usage": _usage(message) if message else None,
         **head.echo,
     }
 

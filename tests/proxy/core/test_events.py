@@ -2,7 +2,7 @@ import pytest
 
 from proxy.core.dialect import Dialect
 from proxy.core.events import CONTENT, FAILURE, NOTHING, Finding, meaning
-from proxy.core.usage import Tokens
+from proxy.core.usage import CacheDetails, Tokens
 
 MESSAGES, CHAT, RESPONSES = Dialect
 
@@ -38,6 +38,30 @@ MESSAGES, CHAT, RESPONSES = Dialect
         (RESPONSES, b"response.in_progress", b"{}", NOTHING),
         (RESPONSES, b"", b'{"type":"response.output_text.delta"}', CONTENT),
         (RESPONSES, b"response.failed", b"{}", Finding(content=True, terminal=True)),
+        (
+            RESPONSES,
+            b"response.completed",
+            b'{"response":{"usage":{"input_tokens":3,"output_tokens_details":{}}}}',
+            Finding(content=True, terminal=True, tokens=Tokens(input_tokens=3)),
+        ),
+        # Of a long one only the beginning is known.
+        (
+            RESPONSES,
+            b"response.incomplete",
+            b'{"response":{"usage":{"input_tokens_details":{"cached_tokens":2},"output_tokens":3}'
+            b',"output":[{"text":"cut sho',
+            Finding(
+                content=True,
+                terminal=True,
+                tokens=Tokens(output_tokens=3, input_tokens_details=CacheDetails(2)),
+            ),
+        ),
+        (
+            RESPONSES,
+            b"response.completed",
+            b'{"response":{"usage":null,"output":[{"text":"' + b"x" * 1024 + b'"usage":{"a":1}',
+            Finding(content=True, terminal=True),
+        ),
         (RESPONSES, b"error", b'{"code":"x"}', FAILURE),
     ],
 )
