@@ -65,6 +65,10 @@ class Admission:
         """Whether a newcomer overtakes nobody: whatever became free has been offered."""
         return not self._offering and not self._stirred.is_set()
 
+    def adjust(self, policy: QueuePolicy) -> None:
+        """Bound the room so from now on; nobody is sent away."""
+        self._queue.bound(policy.max_requests, policy.max_bytes)
+
     def stir(self, account: AccountName | None = None) -> None:
         """Offer what this account (None: any) may have free to those who wait."""
         self.news += 1

@@ -103,6 +103,7 @@ class App:
         self.settings = settings
         self.lineup.configure(settings.accounts)
         self.finder.replace(settings.discovery)
+        self.pool.adjust(wiring.pool_policy(settings))
         self.gateway.authenticator.replace(settings.clients)
         self.gateway.budget.adjust(settings.retries.share, settings.retries.floor)
         self.gateway.forwarder.policy = wiring.relay_policy(settings)
@@ -179,6 +180,7 @@ class App:
             token=self.settings.admin.token,
             last_reload=lambda: self.reloader.last if self.reloader else None,
             duplicates=lambda: self.finder.duplicates,
+            notes=lambda: ["store away"] if self.storage.away else [],
             more=operations.routes(),
         )
 

@@ -59,6 +59,11 @@ class Claims:
         """The store's clock, as far as its latest answer and our monotonic clock tell."""
         return time.monotonic() + self._offset
 
+    def adjust(self, policy: PoolPolicy) -> None:
+        """Go by this policy from now on; who waits already waits by the old one."""
+        self._policy = policy
+        self.admission.adjust(policy.queue)
+
     async def take(self, call: Call, skip: Collection[AccountName]) -> Slot:
         """Get a slot. Raises what the client is to be told if there is none in time."""
         waiter = self._waiter(call, frozenset(skip))

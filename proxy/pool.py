@@ -197,6 +197,10 @@ class AccountPool:
         self._roster.replace(accounts)
         self._claims.admission.stir()
 
+    def adjust(self, policy: PoolPolicy) -> None:
+        """Go by this policy from now on; who waits already waits by the old one."""
+        self._claims.adjust(policy)
+
     async def states(self) -> Sequence[AccountStatus]:
         """How every account stands."""
         snapshot = await self._store.snapshot()

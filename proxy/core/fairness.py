@@ -93,8 +93,7 @@ class FairQueue(Generic[T]):
     """Bounded in count and bytes. Interactive work goes first, batch work never starves."""
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
-        self._max_count = max_count
-        self._max_bytes = max_bytes
+        self.bound(max_count, max_bytes)
         self._interactive: _Class[T] = _Class()
         self._batch: _Class[T] = _Class()
         self._since_batch = self._since_batch_before = 0
@@ -102,6 +101,11 @@ class FairQueue(Generic[T]):
 
     def __len__(self) -> int:
         return self._count
+
+    def bound(self, max_count: int, max_bytes: int) -> None:
+        """Take no more than this from now on; who is in the queue stays."""
+        self._max_count = max_count
+        self._max_bytes = max_bytes
 
     def __iter__(self) -> Iterator[Ticket[T]]:
         """Every ticket, client by client."""

@@ -12,6 +12,7 @@ from proxy.metrics import Metrics
 from proxy.reload import HOT, Reloader, Result
 from tests.e2e.rig import KEY, Serving
 from tests.proxy.hot_rig import ANSWER, becomes, hot, plain, workers
+from tests.proxy.pool_rig import until
 from tests.proxy.raw_worker import LAST, RawWorker, chunk, sse_head
 
 OTHER = "another-key-0123456789abcdef"
@@ -119,6 +120,24 @@ class TestAccounts:
         assert set(answers) == {"a", "b"}
         assert len(answers) > 100
         assert after - before < 40
+
+
+class TestQueue:
+    async def test_its_bounds_bind_from_the_next_request_on(self, tmp_path):
+        busy = asyncio.Event()
+        async with RawWorker(busy, ANSWER) as a:
+            async with hot(tmp_path, plain("a", a, concurrency=1)) as proxy:
+                async with asyncio.TaskGroup() as group:
+                    served = [group.create_task(proxy.ask(f"s{n}")) for n in range(2)]
+                    await until(lambda: proxy.app.pool.waiting == 1)
+                    await proxy.take(queue={"max_requests": 1})
+                    refused = await proxy.ask("s2")
+                    await proxy.take(queue={"max_requests": 9, "max_wait": 0})
+                    impatient = await proxy.ask("s3")
+                    busy.set()
+
+        assert (refused, impatient) == (529, 529)
+        assert [task.result() for task in served] == ["a", "a"]
 
 
 class TestClients:
