@@ -8,6 +8,7 @@ import anthropic
 import openai
 import pytest
 
+from simulator.plans import Plan, Window
 from tests.simulator_rig import Simulator
 from tests.worker.openai_rig import (
     HELLO,
@@ -326,6 +327,7 @@ async def test_a_worker_is_such_an_upstream_itself(stream):
         worker_of_openai(f"{inner.url}/v1", timeouts={}) as outer,
         anthropic.AsyncAnthropic(base_url=outer.url, api_key="x", max_retries=0) as sdk,
     ):
+        simulator.plan("alice", Plan({"tokens": Window(1_000_000, "tokens")}))
         orders = "".join(f'[[sim:tool=see {{"at": "{at}"}}]]' for at in ("lake", "shore"))
         first = await asked(sdk, stream=stream, tools=[SEE], messages=[question(orders)])
         calls = [block for block in first.content if block.type == "tool_use"]
