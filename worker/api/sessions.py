@@ -1,10 +1,12 @@
 """`/v1/sessions`: what is remembered of a client's conversations."""
 
+from collections.abc import Iterable, Sequence
+
 from aiohttp import web
 
 from worker.api.answers import identity, success
 from worker.api.pages import page_of
-from worker.api.parts import PARTS, Parts
+from worker.api.parts import PARTS
 from worker.api.requests import client_of
 from worker.archive import SessionView
 from worker.core.markdown import markdown_of
@@ -14,14 +16,13 @@ from worker.errors import BadRequestError, NotFoundError
 
 async def list_sessions(request: web.Request) -> web.Response:
     """List a client's sessions, the last used first."""
-    parts, client = request.app[PARTS], client_of(request)
-    told = [_told(parts, client, view) for view in parts.archive.sessions(client)]
-    return success(request, page_of(request, told))
+    views = request.app[PARTS].archive.sessions(client_of(request))
+    return success(request, page_of(request, _told(request, views)))
 
 
 async def get_session(request: web.Request) -> web.Response:
     """Tell of one session."""
-    told = _told(request.app[PARTS], client_of(request), view_of(request))
+    (told,) = _told(request, [view_of(request)])
     return success(request, told)
 
 
@@ -65,15 +66,20 @@ def forget(request: web.Request) -> None:
     parts.engine.forget(*owner)
 
 
-def _told(parts: Parts, client: str, view: SessionView) -> Block:
-    return {
-        "id": view.id,
-        "object": "session",
-        "account": parts.settings.account,
-        "models": view.models,
-        "created_at": view.created_at,
-        "last_used_at": view.last_used_at,
-        "turns": view.turns,
-        "usage": view.usage,
-        "live": (client, view.id) in parts.engine.state().live,
-    }
+def _told(request: web.Request, views: Iterable[SessionView]) -> Sequence[Block]:
+    parts, client = request.app[PARTS], client_of(request)
+    live = parts.engine.state().live
+    return [
+        {
+            "id": view.id,
+            "object": "session",
+            "account": parts.settings.account,
+            "models": view.models,
+            "created_at": view.created_at,
+            "last_used_at": view.last_used_at,
+            "turns": view.turns,
+            "usage": view.usage,
+            "live": (client, view.id) in live,
+        }
+        for view in views
+    ]
