@@ -66,13 +66,14 @@ class AccountsView(msgspec.Struct, frozen=True):
 class StatusView(msgspec.Struct, frozen=True):
     """The proxy in the JSON: `reasons` say why it is not ready, `accounts` counts them by state.
 
-    `reload` is what came of the latest one, if there was any.
+    `notes` are what is amiss although it serves, `reload` what came of the latest one, if any.
     """
 
     version: str
     uptime: float
     ready: bool
     reasons: Sequence[str]
+    notes: Sequence[str]
     accounts: Mapping[str, int]
     reload: Reload | None
 
@@ -81,7 +82,7 @@ class StatusView(msgspec.Struct, frozen=True):
 class Admin:
     """Serves the operators. Without a token they are on this machine; it may change at any time.
 
-    `more` are routes of others, behind the same guard.
+    `notes` are what is amiss although it serves; `more` routes of others, behind the same guard.
     """
 
     states: Callable[[], Awaitable[Sequence[AccountStatus]]]
@@ -91,6 +92,7 @@ class Admin:
     token: str | None = field(default=None, repr=False)
     last_reload: Callable[[], Reload | None] = lambda: None
     duplicates: Callable[[], Sequence[Duplicate]] = tuple
+    notes: Callable[[], Sequence[str]] = tuple
     more: Sequence[web.RouteDef] = ()
     started_at: float = field(default_factory=time.monotonic)
 
@@ -114,7 +116,8 @@ class Admin:
 
     async def _ready(self, _: web.Request) -> web.Response:
         reasons = self._reasons(await self.states())
-        return answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        told = {"ready": not reasons, "reasons": reasons, "notes": self.notes()}
+        return answer(told, 503 if reasons else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         states = await self.states()
@@ -131,8 +134,16 @@ class Admin:
         reasons = self._reasons(states)
         uptime = time.monotonic() - self.started_at
         counts = Counter(status.state for status in states)
-        reload = self.last_reload()
-        return answer(StatusView(self.version, uptime, not reasons, reasons, counts, reload))
+        view = StatusView(
+            version=self.version,
+            uptime=uptime,
+            ready=not reasons,
+            reasons=reasons,
+            notes=self.notes(),
+            accounts=counts,
+            reload=self.last_reload(),
+        )
+        return answer(view)
 
     def _reasons(self, states: Sequence[AccountStatus]) -> list[str]:
         """Why no request should be sent here; none if there is no reason."""
