@@ -152,7 +152,10 @@ class Claims:
 
     def _candidates(self, waiter: Waiter) -> Sequence[Candidate]:
         call = waiter.call
-        ranked = rank(call.session, self._roster.shares(call.family, self.now()))
+        ranked = rank(call.parent or call.session, self._roster.shares(call.family, self.now()))
+        if call.parent is not None:
+            home = self._store.guess(call.parent, call.family)
+            ranked = sorted(ranked, key=lambda share: share.name != home)
         return self._roster.candidates(ranked, waiter.skip)
 
     def _wish(self, waiter: Waiter, candidates: Sequence[Candidate], reach: Reach) -> Wish:

@@ -6,7 +6,7 @@ import msgspec
 
 from proxy.config import Client, Priority
 from proxy.core.models import model_family
-from proxy.core.session import NAMING_HEADERS, Peek, peek, session_key
+from proxy.core.session import NAMING_HEADERS, Peek, agent_key, peek, session_key
 from proxy.edge import Trip
 from proxy.errors import BadRequestError, UnsupportedCodingError
 from proxy.http1.exchange import Exchange
@@ -37,11 +37,14 @@ async def read_inbound(exchange: Exchange, trip: Trip, client: Client) -> Inboun
     seen = peek(body) if head.method == "POST" else Peek()
     family = model_family(seen.model)
     trip.family, trip.stream = family, bool(seen.stream)
-    session = session_key(client.name, _naming(head), seen) if trip.route.generative else None
+    naming = _naming(head)
+    session = session_key(client.name, naming, seen) if trip.route.generative else None
+    agent = agent_key(client.name, session, naming) if session else None
     call = Call(
         request_id=trip.id,
         client=client.name,
-        session=session,
+        session=agent or session,
+        parent=session if agent else None,
         family=family,
         size=len(body),
         batch=_priority(head, client) is Priority.BATCH,

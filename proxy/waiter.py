@@ -15,7 +15,8 @@ class Call(msgspec.Struct, frozen=True):
     """What a request asks of the pool; `size` is its body's, in bytes.
 
     `max_wait` is the longest wait its client wants (seconds), None for the configured one. A
-    `patient` one would rather wait for its session's own account than be served elsewhere.
+    `patient` one would rather wait for its session's own account than be served elsewhere. A
+    subagent's session would rather begin where that of its `parent` is.
     """
 
     request_id: str
@@ -26,6 +27,7 @@ class Call(msgspec.Struct, frozen=True):
     batch: bool = False
     max_wait: float | None = None
     patient: bool = True
+    parent: str | None = None
 
 
 @dataclass(slots=True, eq=False)

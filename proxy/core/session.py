@@ -13,9 +13,14 @@ from proxy.errors import BadRequestError
 
 LONGEST_ID: Final = 256
 NAMING_HEADERS: Final = frozenset(
-    {b"x-session-id", b"x-claude-code-session-id", b"x-openwebui-chat-id"}
+    {
+        b"x-session-id",
+        b"x-claude-code-session-id",
+        b"x-openwebui-chat-id",
+        b"x-claude-code-agent-id",
+    }
 )
-"""What `session_key` looks for in the headers."""
+"""What `session_key` and `agent_key` look for in the headers."""
 
 EXCERPT: Final = 8_192
 """Bytes of a long opening's beginning, and of its end, that stand for the whole."""
@@ -93,6 +98,12 @@ def session_key(client: str, headers: Mapping[str, str], peek: Peek) -> str | No
         return _digest(client, "id", _checked(named).encode())
     opening = _opening(peek)
     return None if opening is None else _digest(client, "opening", opening)
+
+
+def agent_key(client: str, session: str, headers: Mapping[str, str]) -> str | None:
+    """Name a subagent's part of a session as a session of its own; None if it is no subagent."""
+    agent = headers.get("x-claude-code-agent-id")
+    return _digest(client, "agent", f"{session}\0{_checked(agent)}".encode()) if agent else None
 
 
 def is_session_of(client: str, key: str) -> bool:

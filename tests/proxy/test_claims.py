@@ -1,9 +1,11 @@
+from collections import Counter
+
 import pytest
 
 from proxy.claims import Claims, PoolPolicy
 from proxy.core.verdict import Kind, Scope, Verdict
 from proxy.roster import Roster
-from proxy.store.base import Standing
+from proxy.store.base import Placing, Standing
 from proxy.store.memory import MemoryStore
 from tests.proxy.pool_rig import OK, Events, a_call, accounts
 
@@ -83,3 +85,30 @@ async def test_only_an_account_that_recovers_is_told_that_it_serves(claims, stor
         Standing.CANARY,
         Standing.RISING,
     ]
+
+
+def subagent(number, parent="s"):
+    return a_call(f"{parent}/{number}", parent=parent)
+
+
+async def test_a_subagent_begins_where_its_session_is_and_stays_there(claims):
+    homes = [(await serve(claims, a_call(f"s{n}"))).account for n in range(20)]
+
+    begun = [(await serve(claims, subagent(1, f"s{n}"))).account for n in range(20)]
+    again = [await serve(claims, subagent(1, f"s{n}")) for n in range(20)]
+
+    assert begun == homes == [slot.account for slot in again]
+    assert {slot.placing for slot in again} == {Placing.HIT}
+
+
+async def test_subagents_spread_where_they_would_flood_their_sessions_account(claims):
+    await serve(claims, a_call("s"))
+    slots = [await claims.take(subagent(number), ()) for number in range(12)]
+
+    assert max(Counter(slot.account for slot in slots).values()) <= 5
+
+
+async def test_where_a_session_is_not_known_its_subagents_begin_where_it_would(store, claims):
+    slot = await serve(claims, subagent(1))
+
+    assert (await serve(claims, a_call("s"))).account == slot.account

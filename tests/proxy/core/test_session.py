@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.session import is_session_of, peek, session_key
+from proxy.core.session import agent_key, is_session_of, peek, session_key
 from proxy.errors import BadRequestError
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -49,6 +49,24 @@ def test_a_look_at_the_body_finds_what_routing_needs():
 )
 def test_a_session_is_the_same_whichever_way_it_is_named(body, headers):
     assert key(body, headers) == named("S")
+
+
+def test_a_subagent_has_a_session_of_its_own_within_that_of_its_session():
+    first, again, second = (agent("one"), agent("one"), agent("two"))
+
+    assert first == again
+    assert len({first, second, named("S"), agent("one", "T"), agent("one", client="bob")}) == 5
+    assert is_session_of("alice", first)
+    assert agent_key("alice", named("S"), {}) is None
+
+
+def agent(name, session="S", client="alice"):
+    return agent_key(client, named(session, client), {"x-claude-code-agent-id": name})
+
+
+def test_an_agents_id_is_bounded():
+    with pytest.raises(BadRequestError):
+        agent("x" * 300)
 
 
 def test_the_older_form_of_a_user_id_names_a_session():
