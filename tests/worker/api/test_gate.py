@@ -41,10 +41,10 @@ async def test_a_slot_that_comes_free_in_a_moment_is_waited_for_by_all_and_had_b
         async with gate.turn():
             successors = [group.create_task(enter(gate)) for _ in range(3)]
             await asyncio.sleep(0)
-            assert gate.busy == 1
+            assert (gate.busy, gate.waiting) == (1, 3)
 
     assert [successor.result() for successor in successors] == [1, 1, 1]
-    assert gate.busy == 0
+    assert (gate.busy, gate.waiting) == (0, 0)
 
 
 async def test_whoever_waits_for_a_slot_is_sent_away_when_the_gate_closes():
