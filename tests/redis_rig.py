@@ -1,5 +1,6 @@
 """Real redis-servers of the tests' own: alone, with sentinels, or as a cluster."""
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,44 @@ def redis_server(*options: str, tls: bool = False) -> Iterator[RedisServer]:
         RedisServer(Path(folder), *options, tls=tls) as server,
     ):
         yield server
+
+
+class Wire:
+    """A way to a server that may be slow (seconds, each way) or lose what comes back."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self.delay = 0.0
+        self.loses = False
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._listener = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._server.port)
+        with suppress(ConnectionError):
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._carry(reader, back, lost=False))
+                both.create_task(self._carry(there, writer, lost=True))
+
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lost: bool
+    ) -> None:
+        while piece := await reader.read(65536):
+            await asyncio.sleep(self.delay)
+            if not (lost and self.loses):
+                writer.write(piece)
+        writer.close()
 
 
 class Sentinels:

@@ -46,13 +46,14 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator(*accounts, token=None, draining=False):
+async def operator(*accounts, token=None, draining=False, notes=()):
     async def states():
         return accounts
 
     admin = Admin(
         states=states,
         draining=lambda: draining,
+        notes=lambda: notes,
         metrics=Metrics("1.2.3"),
         version="1.2.3",
         token=token,
@@ -86,8 +87,17 @@ async def test_it_is_ready_unless_there_is_a_reason(accounts, draining, reasons)
     async with operator(*accounts, draining=draining) as ask:
         status, body = await ask.get("/readyz")
 
-    assert body == {"ready": not reasons, "reasons": reasons}
+    assert body == {"ready": not reasons, "reasons": reasons, "notes": []}
     assert status == (503 if reasons else 200)
+
+
+async def test_what_is_amiss_is_noted_and_keeps_nobody_away():
+    async with operator(account(), notes=["store away"]) as ask:
+        status, body = await ask.get("/readyz")
+        _, told = await ask.get("/admin/api/status")
+
+    assert (status, body["ready"], body["notes"]) == (200, True, ["store away"])
+    assert told["notes"] == ["store away"]
 
 
 async def test_accounts_are_told_with_all_that_is_known():
