@@ -2,6 +2,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from tests.worker.cli.stand_in import MUTE, launch
@@ -10,6 +11,8 @@ from worker.core import lines
 from worker.errors import UnavailableError
 
 LIMITS = {"warm": 0, "most": 3, "idle_ttl": 60.0, "max_age": 60.0, "patience": 5.0}
+TWO_BY_GUESS = 250 * 1024 * 1024
+"""Room for two processes, by what one is thought to take before it was measured."""
 
 
 @asynccontextmanager
@@ -196,3 +199,58 @@ async def test_a_command_that_cannot_be_started_leaves_the_turn_unbegun(tmp_path
             await told(made, b"")
 
         assert (made.counts().busy, made._size()) == (0, 0)
+
+
+async def test_a_process_that_is_of_no_use_is_renewed_within_its_turn(tmp_path):
+    async with pool(tmp_path) as made:
+        first, _ = await told(made, b"", b"one")
+        async with made.hold(b"one") as hold:
+            await made.renew(hold)
+
+            assert (hold.fresh, hold.process.alive) == (True, True)
+            assert hold.process.pid != first
+        counts = made.counts()
+
+    assert (counts.started, counts.reused, counts.claims) == (2, 1, 2)
+
+
+async def test_a_process_with_a_place_of_its_own_works_there_and_is_never_a_warm_one(tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    async with pool(tmp_path, warm=1) as made:
+        await until(lambda: made.counts().warm == 1)
+        async with made.hold(b"", place=place) as hold:
+            where = psutil.Process(hold.process.pid).cwd()
+
+            assert (where, made.counts().warm) == (str(place), 1)
+
+
+async def test_what_rests_longest_makes_room_in_memory(tmp_path):
+    async with pool(tmp_path, memory=TWO_BY_GUESS) as made:
+        for memory in (b"one", b"two", b"three"):
+            await told(made, b"", memory)
+
+        assert made.counts().idle == 2
+        assert not (await told(made, b"two", b"two"))[1]
+        assert (await told(made, b"one"))[1]
+
+
+async def test_work_is_not_ended_for_memory_but_waited_for(tmp_path):
+    async with pool(tmp_path, memory=TWO_BY_GUESS, patience=0.1) as made:
+        async with made.hold(b""), AsyncExitStack() as stack:
+            await stack.enter_async_context(made.hold(b""))
+            with pytest.raises(UnavailableError, match="memory"):
+                await told(made, b"")
+            async with asyncio.TaskGroup() as tasks:
+                waiting = tasks.create_task(told(made, b""))
+                await asyncio.sleep(0)
+                await stack.aclose()
+
+    assert waiting.result()[1]
+
+
+async def test_the_only_process_is_there_whatever_it_takes_until_it_rests(tmp_path):
+    async with pool(tmp_path, memory=1) as made:
+        await told(made, b"", b"one")
+        made._nudged.set()
+        await until(lambda: not made.counts().idle)

@@ -160,6 +160,22 @@ async def test_a_process_that_dies_by_itself_takes_its_children_along(start):
     await until_gone(child)
 
 
+async def test_what_its_tools_have_started_goes_with_it_whatever_group_it_is_in(tmp_path):
+    script = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-S', '-c', {SLEEP!r}],"
+        " start_new_session=True)\n"
+        'print(\'{"type": "result", "num_turns": %d}\' % child.pid, flush=True)\n'
+        "time.sleep(60)"
+    )
+    process = await CliProcess.start(replace(launch(tmp_path, script), works=True))
+    child = (await process.read(5)).num_turns
+    process.kill()
+    await process.gone()
+
+    await until_gone(child)
+
+
 async def test_a_write_to_a_dead_process_does_not_wait(start):
     process = await start(SLEEP)
     os.kill(process.pid, signal.SIGKILL)
