@@ -12,7 +12,16 @@ import msgspec
 from proxy.core.account import ANY_MODEL, AccountName
 from proxy.core.routes import session_of
 from proxy.core.session import is_session_of
-from proxy.core.sessions import LONGEST, Deleted, Session, Told, conversation, merged, page
+from proxy.core.sessions import (
+    LONGEST,
+    Deleted,
+    Session,
+    Told,
+    conversation,
+    marked,
+    merged,
+    page,
+)
 from proxy.edge import JSON, Trip, ours
 from proxy.errors import NotFoundError, NoWorkerError, ProxyError
 from proxy.http1.exchange import Exchange
@@ -77,8 +86,7 @@ class Census:
         elif inquiry.head.method == "DELETE":
             await self._delete(inquiry)
         elif path == b"/v1/sessions/" + key.encode():
-            (session,) = merged(await self._sightings(inquiry, key))
-            inquiry.respond(self._shown(session))
+            await self._sum_up(inquiry, key)
         else:
             await self._pass_on(inquiry, key)
 
@@ -98,14 +106,18 @@ class Census:
         found, partial = await self._everyone(inquiry, inquiry.head.target, Deleted)
         if not found:
             raise _unknown(partial=partial)
-        _, deleted = found[0]
-        deleted.partial = partial
-        inquiry.respond(deleted)
+        inquiry.respond(marked(found[0][1], partial=partial))
+
+    async def _sum_up(self, inquiry: Inquiry, key: str) -> None:
+        sightings, partial = await self._sightings(inquiry, key)
+        (session,) = merged(sightings)
+        inquiry.respond(marked(self._shown(session), partial=partial))
 
     async def _pass_on(self, inquiry: Inquiry, key: str) -> None:
         """Let an account answer that has had the session, the last one first."""
         reply = None
-        for session in await self._sightings(inquiry, key):
+        sightings, _ = await self._sightings(inquiry, key)
+        for session in sightings:
             account = inquiry.trip.account = AccountName(session.account or "")
             reply = await self._ask(account, inquiry, inquiry.head.target) or reply
             if reply is not None and reply.status == HTTPStatus.OK:
@@ -115,13 +127,16 @@ class Census:
         headers = [*ours(inquiry.trip.id), (b"content-type", reply.content_type)]
         inquiry.exchange.respond(reply.status, headers, reply.body)
 
-    async def _sightings(self, inquiry: Inquiry, key: str) -> Sequence[Session]:
-        """What each account that has had the session knows of it, the last one first."""
+    async def _sightings(self, inquiry: Inquiry, key: str) -> tuple[Sequence[Session], bool]:
+        """What each account that has had the session knows of it, the last one first.
+
+        The flag says whether another might.
+        """
         found, partial = await self._everyone(inquiry, b"/v1/sessions/" + key.encode(), Session)
         if not found:
             raise _unknown(partial=partial)
         owned = [_owned(session, name) for name, session in found]
-        return sorted(owned, key=lambda each: each.last_used_at, reverse=True)
+        return sorted(owned, key=lambda each: each.last_used_at, reverse=True), partial
 
     async def _everyone(
         self, inquiry: Inquiry, target: bytes, shape: type[Shape]
@@ -154,13 +169,10 @@ class Census:
                 body = await answer.body(LARGEST)
         except (ProxyError, TimeoutError):
             return None
-        told = answer.head
-        if (
-            told.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or told.status == HTTPStatus.UNAUTHORIZED
-        ):
+        status, kind = answer.head.status, answer.head.get(b"content-type") or b""
+        if status == HTTPStatus.UNAUTHORIZED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return None
-        return Reply(account, told.status, told.get(b"content-type") or b"", body)
+        return Reply(account, status, kind, body)
 
 
 def _owned(session: Session, account: AccountName | None) -> Session:

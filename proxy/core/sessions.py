@@ -35,13 +35,12 @@ class Conversation(msgspec.Struct):
     metadata: dict[str, str] = {}
 
 
-class Deleted(msgspec.Struct, omit_defaults=True):
-    """That a session is forgotten; `partial` if not every worker could be told."""
+class Deleted(msgspec.Struct):
+    """That a session is forgotten."""
 
     id: str
     object: str
     deleted: bool
-    partial: bool = False
 
 
 class Told(msgspec.Struct):
@@ -83,7 +82,13 @@ def page(entries: Sequence[Entry], query: bytes, *, partial: bool) -> dict[str, 
         "first_id": shown[0].id if shown else None,
         "last_id": shown[-1].id if shown else None,
     }
-    return told | ({"partial": True} if partial else {})
+    return marked(told, partial=partial)
+
+
+def marked(told: object, *, partial: bool) -> dict[str, object]:
+    """The same, saying so if a worker is missing that might have had a part in it."""
+    fields: dict[str, object] = msgspec.to_builtins(told)
+    return fields | ({"partial": True} if partial else {})
 
 
 def _joined(last: Session, before: Session) -> Session:

@@ -73,6 +73,12 @@ async def test_a_session_that_moved_is_summed_up(ask):
     assert (told["account"], told["turns"], told["usage"]) == ("w1", 2, {"input_tokens": 6})
 
 
+async def test_a_session_says_if_another_worker_might_know_more_of_it(ask):
+    _, told = await ask(ONE, telling(session(2)), telling(NONE, b"500 Oops"))
+
+    assert (told["turns"], told["partial"]) == (1, True)
+
+
 async def test_accounts_are_not_named_unless_they_may_be(ask):
     _, told = await ask(ONE, telling(session(2)))
     _, page = await ask("/v1/sessions", telling({"data": [session(2)]}))

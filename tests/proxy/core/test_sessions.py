@@ -33,7 +33,7 @@ def test_a_session_that_moved_is_one_and_counts_with_the_last_account():
 def test_a_page_is_a_part_and_says_whether_there_is_more(query, shown, more):
     told = page(merged([ONE, TWO]), query, partial=False)
 
-    assert [entry.id for entry in told["data"]] == shown
+    assert [entry["id"] for entry in told["data"]] == shown
     assert told["has_more"] is more
     assert (told["first_id"], told["last_id"]) == ((shown or [None])[0], (shown or [None])[-1])
 
