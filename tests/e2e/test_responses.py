@@ -19,43 +19,57 @@ SEE = {
 
 
 @pytest.fixture
-async def fleet(tmp_path):
-    """Two accounts: whoever asks the wrong one for a response gets none."""
-    async with (
-        Simulator() as simulator,
-        worker("ann", cli_engine("ann", simulator, tmp_path), tmp_path) as ann,
-        worker("ben", cli_engine("ben", simulator, tmp_path), tmp_path) as ben,
-        team(tmp_path, [served_by("ann", ann), served_by("ben", ben)], simulator) as fleet,
-    ):
+async def simulator():
+    async with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def ann(simulator, tmp_path):
+    async with worker("ann", cli_engine("ann", simulator, tmp_path), tmp_path) as ann:
+        yield ann
+
+
+@pytest.fixture
+async def fleet(tmp_path, simulator, ann):
+    async with team(tmp_path, [served_by("ann", ann)], simulator) as fleet:
         yield fleet
 
 
 @pytest.fixture
 async def sdk(fleet):
-    client = openai.AsyncOpenAI(
-        api_key=KEY, base_url=f"{fleet.url}/v1", max_retries=0, _strict_response_validation=True
-    )
-    async with client as sdk:
+    async with client_of(fleet) as sdk:
         yield sdk.responses
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_a_conversation_goes_on_where_it_began(sdk, fleet, streamed):
-    words = ("heron", "ibis", "stork", "crane")
-    told = []
-    for word in words:
-        ask = {"model": MODEL, "input": f"Please remember the word {word}."}
-        first = await (final(sdk, ask) if streamed else sdk.create(**ask))
-        second = await sdk.create(
-            model=MODEL,
-            input="Which word?",
-            previous_response_id=first.id,
-            prompt_cache_key="of another conversation",
-        )
-        told.append(second.output_text)
+def client_of(fleet):
+    return openai.AsyncOpenAI(
+        api_key=KEY, base_url=f"{fleet.url}/v1", max_retries=0, _strict_response_validation=True
+    )
 
-    assert all(word in answer for word, answer in zip(words, told, strict=True))
-    assert {call.account for call in fleet.simulator.calls} == {"ann", "ben"}
+
+async def test_conversations_go_on_where_they_began(tmp_path, simulator, ann):
+    """Whoever asks the other account for a response gets none."""
+    told = {}
+    async with (
+        worker("ben", cli_engine("ben", simulator, tmp_path), tmp_path) as ben,
+        team(tmp_path, [served_by("ann", ann), served_by("ben", ben)], simulator) as fleet,
+        client_of(fleet) as client,
+    ):
+        for index, word in enumerate(("heron", "ibis", "stork", "crane")):
+            ask = {"model": MODEL, "input": f"Please remember the word {word}."}
+            sdk = client.responses
+            first = await (final(sdk, ask) if index % 2 else sdk.create(**ask))
+            second = await sdk.create(
+                model=MODEL,
+                input="Which word?",
+                previous_response_id=first.id,
+                prompt_cache_key="of another conversation",
+            )
+            told[word] = second.output_text
+
+    assert all(word in answer for word, answer in told.items())
+    assert {call.account for call in simulator.calls} == {"ann", "ben"}
 
 
 async def final(sdk, ask):
@@ -107,7 +121,7 @@ async def test_it_runs_tools_of_its_own(sdk, fleet, streamed):
     assert json.dumps(told).count("a heron") == 2
 
 
-@pytest.mark.parametrize("fault", ["cut", "reset", "error_mid"])
+@pytest.mark.parametrize("fault", ["cut", "error_mid"])
 async def test_a_broken_stream_is_an_exception_and_never_a_clean_end(sdk, fleet, fault):
     fleet.simulator.fault(fault, count=None)
     stream = await sdk.create(model=MODEL, input="[[sim:tokens=40 rate=50]] go", stream=True)
