@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 from structlog.testing import capture_logs
@@ -8,6 +9,7 @@ from proxy.app import App
 from proxy.config import load
 from tests.proxy.hot_rig import hot, plain, workers
 from tests.proxy.raw_worker import LAST, RawWorker, chunk, sse_head
+from tests.redis_rig import redis_server
 
 LIMITED = b"HTTP/1.1 402 Payment Required\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -150,3 +152,45 @@ async def test_a_new_admin_token_is_asked_for_after_the_reload(tmp_path):
         statuses = [(await act(proxy, "wake", headers=sent))[0] for sent in (old, new)]
 
     assert statuses == [401, 200]
+
+
+class TestReplicas:
+    @pytest.fixture
+    async def replicas(self, tmp_path):
+        """Two proxies on one Redis, and that."""
+        folders = [tmp_path / name for name in ("one", "two")]
+        for folder in folders:
+            folder.mkdir()
+        with redis_server() as server:
+            store = {"url": server.url, "timeout": 0.25}
+            async with workers(2) as (a, b), AsyncExitStack() as stack:
+                accounts = [plain("a", a), plain("b", b)]
+                proxies = [
+                    await stack.enter_async_context(hot(folder, *accounts, store=store))
+                    for folder in folders
+                ]
+                yield (*proxies, server)
+
+    async def test_what_is_drained_on_one_is_drained_on_all_and_enabled_on_all(self, replicas):
+        one, two, _ = replicas
+        before = await two.spread(20)
+        await act(one, "drain")
+        drained = await two.spread(20)
+        shown = await state(two)
+        await act(two, "enable")
+        again = await asyncio.gather(*(one.ask(f"new{n}") for n in range(20)))
+
+        assert set(before.values()) == set(again) == {"a", "b"}
+        assert set(drained.values()) == {"b"}
+        assert shown == "drained"
+
+    async def test_while_the_store_is_away_nobody_acts_for_one_replica_alone(self, replicas):
+        one, _, server = replicas
+        await asyncio.to_thread(server.kill)
+        refused, told = await act(one, "drain")
+        served = await one.spread(10)
+        reloaded, _ = await one.operate("POST", "/admin/api/reload")
+
+        assert (refused, reloaded) == (503, 200)
+        assert "away" in told["error"]
+        assert set(served.values()) == {"a", "b"}

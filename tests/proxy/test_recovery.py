@@ -12,6 +12,7 @@ from proxy.metrics import Metrics
 from proxy.recovery import Recovery
 from proxy.store.memory import MemoryStore
 from tests.proxy.pool_rig import HAIKU, OPUS, A, rig
+from tests.proxy.store.factories import on_redis
 
 START, LOOK, HOUR, DAY = 1_000_000.0, 30, 3600, 86_400
 OK = Verdict(Kind.OK)
@@ -37,7 +38,6 @@ class Fleet:
     """Replicas on one store, and the provider behind the account."""
 
     provider: Provider
-    store: MemoryStore
     rigs: list
     recoveries: list
 
@@ -56,24 +56,32 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(rest, replicas=1, family=ANY_MODEL, **fields):
+async def in_memory(count, clock):
+    """One memory for all replicas: the ideal shared store."""
+    yield [MemoryStore(clock=clock)] * count
+
+
+@asynccontextmanager
+async def fleet(rest, replicas=1, family=ANY_MODEL, *, stores=in_memory, **fields):
     provider = Provider(**fields)
-    store = MemoryStore(clock=lambda: provider.now)
-    await store.rest(A, family, rest)
     async with AsyncExitStack() as stack:
-        rigs = [await stack.enter_async_context(rig("a", store=store)) for _ in range(replicas)]
+        each = await stack.enter_async_context(stores(replicas, lambda: provider.now))
+        await each[0].rest(A, family, rest)
+        rigs = [await stack.enter_async_context(rig("a", store=store)) for store in each]
         served = {HAIKU: "claude-haiku", OPUS: "claude-opus"}
-        recoveries = [Recovery(one.pool, store, provider.ask, served, Metrics("1")) for one in rigs]
-        yield Fleet(provider, store, rigs, recoveries)
+        recoveries = [
+            Recovery(one.pool, one.store, provider.ask, served, Metrics("1")) for one in rigs
+        ]
+        yield Fleet(provider, rigs, recoveries)
 
 
 def long_rest(reason=Reason.QUOTA):
     return Cooldown(START + DAY, reason)
 
 
-@pytest.mark.parametrize("replicas", [1, 3])
-async def test_an_account_that_stays_limited_is_asked_four_times_an_hour_at_most(replicas):
-    async with fleet(long_rest(), replicas) as team:
+@pytest.mark.parametrize(("replicas", "stores"), [(1, in_memory), (3, in_memory), (3, on_redis)])
+async def test_an_account_that_stays_limited_is_asked_four_times_an_hour_at_most(replicas, stores):
+    async with fleet(long_rest(), replicas, stores=stores) as team:
         await team.pass_time(6 * HOUR)
         times = [at for at, *_ in team.provider.asked]
 
