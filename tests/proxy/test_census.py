@@ -27,7 +27,7 @@ def session(last_used_at, **fields):
 
 @pytest.fixture
 def ask(tmp_path):
-    """Ask a proxy with these workers, w0, w1 …, before it misses their states."""
+    """Ask a proxy with these workers, w0, w1 …, of whose states nobody hears."""
 
     async def ask(path, *workers, method="GET", **config):
         async with AsyncExitStack() as stack:
@@ -38,6 +38,7 @@ def ask(tmp_path):
                 for number, worker in enumerate(workers)
             ]
             fleet = await stack.enter_async_context(team(tmp_path, accounts, None, **config))
+            fleet.app.prober.replace(())
             fleet.app.gateway.census.patience = 0.3
             asked = fleet.http.request(method, fleet.url + path)
             answer = await stack.enter_async_context(asked)
