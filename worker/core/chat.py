@@ -29,6 +29,7 @@ from worker.core.translation import (
     choice,
     compact,
     custom_tool,
+    document,
     output_config,
     schema_format,
     source,
@@ -116,7 +117,7 @@ def _block(part: Part) -> Block:
         case ImagePart(image):
             return {"type": "image", "source": source(image.url, "image_url")}
         case FilePart(file):
-            return {"type": "document", "source": source(file.file_data, "file_data")}
+            return document(file.file_data, "file_data", file.filename)
 
 
 def _choice(chat: ChatRequest) -> Block | None:

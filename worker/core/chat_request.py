@@ -26,6 +26,7 @@ class ImagePart(msgspec.Struct, tag="image_url"):
 
 class File(msgspec.Struct):
     file_data: str
+    filename: str | None = None
 
 
 class FilePart(msgspec.Struct, tag="file"):

@@ -32,6 +32,7 @@ from worker.core.translation import (
     choice,
     compact,
     custom_tool,
+    document,
     output_config,
     schema_format,
     source,
@@ -138,10 +139,10 @@ def _block(part: Part) -> Block:
             return text(words)
         case InputImage(url) if url:
             return {"type": "image", "source": source(url, "image_url")}
-        case InputFile(file_data=url) if url:
-            return {"type": "document", "source": source(url, "file_data")}
-        case InputFile(file_url=url) if url:
-            return {"type": "document", "source": source(url, "file_url")}
+        case InputFile(file_data=url, filename=name) if url:
+            return document(url, "file_data", name)
+        case InputFile(file_url=url, filename=name) if url:
+            return document(url, "file_url", name)
         case _:
             raise BadRequestError("input: images and files are served as data: URLs, not by id")
 

@@ -27,6 +27,7 @@ class InputImage(msgspec.Struct, tag="input_image"):
 class InputFile(msgspec.Struct, tag="input_file"):
     file_data: str | None = None
     file_url: str | None = None
+    filename: str | None = None
 
 
 Part = InputText | OutputText | Refusal | InputImage | InputFile

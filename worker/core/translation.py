@@ -53,6 +53,11 @@ def text(words: str) -> Block:
     return {"type": "text", "text": words}
 
 
+def document(url: str, where: str, title: str | None) -> Block:
+    """A file as a block, under its name."""
+    return compact({"type": "document", "source": source(url, where), "title": title or None})
+
+
 def source(url: str, where: str) -> Block:
     """What a URL stands for: the text or the base64 of a `data:` URL, or what is to be fetched."""
     scheme, _, rest = url.partition(":")

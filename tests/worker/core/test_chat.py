@@ -203,7 +203,7 @@ def test_empty_text_is_left_out_and_a_refusal_is_said():
         (
             {
                 "type": "file",
-                "file": {"file_data": "data:application/pdf;base64,QUJD", "filename": "f"},
+                "file": {"file_data": "data:application/pdf;base64,QUJD", "filename": ""},
             },
             "document",
             "application/pdf",
@@ -226,14 +226,12 @@ def test_what_is_on_the_web_is_left_to_be_fetched():
     ]
 
 
-def test_text_files_are_text():
+def test_text_files_are_text_under_their_names():
     file = {"file_data": "data:text/markdown;base64,aMOpcm9u", "filename": "f.md"}
+    source = {"type": "text", "media_type": "text/plain", "data": "héron"}
 
     assert turns({"role": "user", "content": [{"type": "file", "file": file}]})[0]["content"] == [
-        {
-            "type": "document",
-            "source": {"type": "text", "media_type": "text/plain", "data": "héron"},
-        }
+        {"type": "document", "source": source, "title": "f.md"}
     ]
 
 

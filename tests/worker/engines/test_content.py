@@ -44,7 +44,7 @@ PARTS = [
             "type": "file",
             "file": {"filename": "h.pdf", "file_data": f"data:application/pdf;base64,{PDF}"},
         },
-        PDF_BLOCK,
+        PDF_BLOCK | {"title": "h.pdf"},
     ),
     (
         {"type": "file", "file": {"file_data": f"data:text/plain;base64,{WORDS}"}},
