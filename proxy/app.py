@@ -155,8 +155,8 @@ class App:
 
     def _recovery(self) -> Recovery:
         trial = Trial(self.pool, self.lineup.ways, self.upstreams)
-        served = self.gateway.forwarder.served
-        recovery = Recovery(self.pool, self.store, trial.ask, served, self.metrics)
+        models = self.gateway.forwarder.models
+        recovery = Recovery(self.pool, self.store, trial.ask, models, self.metrics)
         recovery.policy = wiring.recovery_policy(self.settings)
         return recovery
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from proxy.core.account import AccountName, ModelFamily
-from proxy.core.dialect import Dialect
 from proxy.core.evidence import read_verdict
 from proxy.core.limits import windows
 from proxy.core.outcome import Outcome, Refusal
@@ -44,8 +43,8 @@ class RelayPolicy:
 class Forwarder:
     """Sends requests to accounts and carries their answers back.
 
-    `failed` is told of an account whose worker could not be reached or broke off. `served` keeps
-    the model that was served last of each family.
+    `failed` is told of an account whose worker could not be reached or broke off. `models` are
+    the ones of each family that clients asked for last.
     """
 
     upstreams: Upstreams
@@ -54,7 +53,7 @@ class Forwarder:
     clock: Callable[[], float]
     policy: RelayPolicy
     failed: Callable[[AccountName], None]
-    served: dict[ModelFamily, str] = field(default_factory=dict)
+    models: dict[ModelFamily, str] = field(default_factory=dict)
 
     async def attempt(self, inbound: Inbound, lease: Lease) -> Outcome:
         """Try one account. What comes goes to the client if it is an answer."""
@@ -70,6 +69,11 @@ class Forwarder:
         if outcome.error is not None:
             self.failed(account)
         return outcome
+
+    def remember(self, inbound: Inbound) -> None:
+        """Keep the model of a request that was served, or that no account could serve."""
+        if inbound.model is not None:
+            self.models[inbound.call.family] = inbound.model
 
     async def _exchange(self, inbound: Inbound, lease: Lease) -> Outcome:
         way = self.ways[lease.account.name]
@@ -91,8 +95,7 @@ class Forwarder:
             return Outcome(_verdict_of(ending.error), error=ending.error)
         if ending.failure is None:
             self._observe(answer, lease)
-            if inbound.model is not None and inbound.trip.route.dialect is Dialect.MESSAGES:
-                self.served[inbound.call.family] = inbound.model
+            self.remember(inbound)
             return SERVED
         outcome = self._judge(answer, lease, ending.failure)
         if inbound.exchange.started:

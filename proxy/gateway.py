@@ -68,6 +68,7 @@ class Gateway:
                     tried.add(lease.account.name)
             except ProxyError:
                 if outcome is None or outcome.verdict.kind in RESTED:
+                    self.forwarder.remember(inbound)
                     raise
                 return outcome
             if step is Step.SPENT:

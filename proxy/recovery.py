@@ -34,7 +34,7 @@ class RecoveryPolicy:
     """Seconds between two trials of an account (None: no trials), and between two looks.
 
     A rest that ends within half of that is left to end. `model` is asked for where
-    the whole account rests; None is the cheapest that clients have been served.
+    the whole account rests; None is the cheapest that clients have asked for.
     """
 
     every: float | None = 900.0
@@ -52,7 +52,7 @@ class RecoveryEvents(Protocol):
 class Recovery:
     """Tries accounts that have rested for `every` seconds and would rest for long yet.
 
-    `served` has the model that was served last of each family; it changes as clients ask.
+    `models` has one that clients asked for of each family; it changes as they ask.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class Recovery:
         pool: AccountPool,
         store: Store,
         ask: Ask,
-        served: Mapping[ModelFamily, str],
+        models: Mapping[ModelFamily, str],
         events: RecoveryEvents,
     ) -> None:
         self.policy = RecoveryPolicy()
         self._pool = pool
         self._store = store
         self._ask = ask
-        self._served = served
+        self._models = models
         self._events = events
         self._since: dict[Key, float] = {}
 
@@ -98,7 +98,7 @@ class Recovery:
     async def _try(self, key: Key, rest: Cooldown, now: float) -> None:
         """Put one rest to the test, unless another replica has done so."""
         account, family = key
-        model = trial_model(family, self._served, self.policy.model)
+        model = trial_model(family, self._models, self.policy.model)
         slot = None if model is None else await self._turn(account)
         if model is None or slot is None:
             return

@@ -32,16 +32,16 @@ def doubtful(
 
 
 def trial_model(
-    family: ModelFamily, served: Mapping[ModelFamily, str], chosen: str | None
+    family: ModelFamily, models: Mapping[ModelFamily, str], chosen: str | None
 ) -> str | None:
     """The model to ask for: for a family one of its own, for the account the cheapest.
 
-    `served` has the last model that was served of each family. None where nothing is known: then
-    nobody has asked for anything that a recovery could give.
+    `models` has one that clients asked for of each family. None where there is none: then nobody
+    misses what a recovery would give.
     """
     if family != ANY_MODEL:
-        return served.get(family)
-    return chosen or next((served[f] for f in _CHEAPEST_FIRST if f in served), None)
+        return models.get(family)
+    return chosen or next((models[f] for f in _CHEAPEST_FIRST if f in models), None)
 
 
 def trial_body(model: str) -> bytes:

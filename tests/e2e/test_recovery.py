@@ -1,6 +1,7 @@
 """Limits that end sooner or later than was announced, and clients that see nothing of it."""
 
 import asyncio
+import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,7 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from tests.e2e.rig import api_engine, served_by, team, worker
+from proxy.core.account import ANY_MODEL, AccountName
+from proxy.core.cooldown import Cooldown, Reason
+from tests.e2e.rig import MODEL, api_engine, served_by, team, worker
 from tests.simulator_rig import Simulator
 
 QUARTER = 900
@@ -59,6 +62,21 @@ async def test_an_account_whose_limit_was_lifted_early_serves_again(tmp_path, si
     assert (limited, tried) == ("quota", "probation")
     assert [call.account for call in trials] == ["ann"]
     assert served == {"ann", "bob"}
+
+
+async def test_after_a_restart_a_model_that_was_asked_for_in_vain_will_do(tmp_path, simulator):
+    async with team(tmp_path, [login("ann", simulator.url)], simulator) as fleet:
+        await fleet.app.store.rest(
+            AccountName("ann"), ANY_MODEL, Cooldown(time.time() + 18_000, Reason.QUOTA)
+        )
+        status, _ = await fleet.ask("hi")
+        now = time.time()
+        await fleet.app.recovery.look(now)
+        await fleet.app.recovery.look(now + QUARTER)
+
+        assert status == 429
+        assert [json.loads(call.body)["model"] for call in simulator.calls] == [MODEL]
+        assert (await fleet.ask("hi"))[0] == 200
 
 
 @dataclass
