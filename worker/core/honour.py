@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from worker.core.translation import decides_by_effort
+
 Wishes = Mapping[str, Sequence[object]]
 """Names of fields, `a.b` within another, with the values beside empty ones that ask for nothing."""
 
@@ -64,8 +66,15 @@ def in_vain(wishes: Wishes, raw: bytes) -> list[str]:
 def in_vain_of(engine: str, request: Mapping[str, object], headers: Mapping[str, str]) -> list[str]:
     """What a Messages API request asks that this engine cannot pass on."""
     wishes = _BY_ENGINE.get(engine, {})
+    if engine == "cli" and not _is_told_effort(str(request.get("model"))):
+        wishes = {**wishes, "output_config.effort": ()}
     sent = _VAIN_HEADERS if wishes else ()
     return [*_asked(wishes, request), *(name for name in sent if name in headers)]
+
+
+def _is_told_effort(model: str) -> bool:
+    """Whether the CLI passes an effort on to this model."""
+    return decides_by_effort(model) or "opus-4-5" in model
 
 
 def _asked(wishes: Wishes, fields: Mapping[str, object]) -> Iterator[str]:

@@ -139,12 +139,12 @@ def thinking(effort: str | None, model: str) -> tuple[Block | None, str | None]:
     if effort not in _EFFORTS:
         raise BadRequestError(f"reasoning effort: must be none or one of {', '.join(_EFFORTS)}")
     word, budget = _EFFORTS[effort]
-    if _decides_by_effort(model):
+    if decides_by_effort(model):
         return {"type": "adaptive"}, word
     return {"type": "enabled", "budget_tokens": budget}, None
 
 
-def _decides_by_effort(model: str) -> bool:
-    """Older models take a budget; a name without a version is today's."""
+def decides_by_effort(model: str) -> bool:
+    """Whether a model is told how much to think in a word; a name without a version is today's."""
     version = _VERSION.search(model)
     return version is None or (int(version[1]), int(version[2] or 0)) >= _BY_EFFORT

@@ -37,6 +37,21 @@ def test_what_a_body_asks_in_vain_is_named(wishes, fields, expected):
 
 
 @pytest.mark.parametrize(
+    ("engine", "model", "expected"),
+    [
+        ("api", "claude-sonnet-4-5", []),
+        ("cli", "claude-sonnet-4-5", ["output_config.effort"]),
+        ("cli", "claude-opus-4-5", []),
+        ("cli", "claude-sonnet-5-5", []),
+    ],
+)
+def test_an_effort_is_asked_in_vain_where_the_cli_leaves_it_out(engine, model, expected):
+    request = {"model": model, "output_config": {"effort": "low"}}
+
+    assert in_vain_of(engine, request, {}) == expected
+
+
+@pytest.mark.parametrize(
     ("engine", "expected"),
     [
         ("api", []),
