@@ -34,7 +34,7 @@ def _message(said: Said, content: Sequence[Block], name: str) -> Iterator[Block]
             "id": name,
             "type": "message",
             "role": said.role,
-            "status": "completed",
+            "status": "completed" if said.complete else "incomplete",
             "content": content,
         }
 

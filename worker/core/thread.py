@@ -19,7 +19,13 @@ from worker.core.usage import Usage, usage_of
 OVERHEAD: Final = 320
 """Bytes that an entry costs beside its text, roughly."""
 
+
+class _Answer(RawMessage):
+    stop_reason: str | None = None
+
+
 _messages = msgspec.json.Decoder(RawMessage)
+_answers = msgspec.json.Decoder(_Answer)
 _anything = msgspec.json.Decoder(object)
 _object = msgspec.json.Decoder(dict[str, object])
 
@@ -53,6 +59,7 @@ class Said:
     """What one side said, when it was first heard; an answer with what else is known of it.
 
     `after` names what it follows on: a session whose client goes back and asks anew has branches.
+    An answer that failed or was left is not `complete`.
     """
 
     id: str
@@ -62,6 +69,7 @@ class Said:
     content: Sequence[Block]
     answer: str | None = None
     model: str | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,7 @@ class Thread:
         return found[::-1]
 
     def _told(self, key: bytes, kept: _Kept) -> Said:
-        said = _messages.decode(kept.raw)
+        said = _answers.decode(kept.raw)
         turn = self._turns[kept.turn] if kept.turn else None
         return Said(
             id=key.hex(),
@@ -170,6 +178,7 @@ class Thread:
             content=blocks_of(said.content),
             answer=kept.turn,
             model=turn.model if turn else None,
+            complete=turn is None or said.stop_reason is not None,
         )
 
 

@@ -131,8 +131,10 @@ async def test_an_answer_that_was_cut_off_counts_as_far_as_it_came(worker, engin
     async with worker.get("/stats") as answer:
         stats = await answer.json()
     _, session = await told(worker, PATH)
+    _, transcript = await told(worker, f"{PATH}/transcript")
 
     assert session["usage"]["input_tokens"] == 3
+    assert [said["complete"] for said in transcript["data"]] == [True, False]
     assert stats["turns"] == {"worker_error": 1}
     assert not worker.parts.archive.exchange("alice", "msg_1").complete
 

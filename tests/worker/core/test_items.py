@@ -1,5 +1,7 @@
 """What was said, as an OpenAI conversation has it."""
 
+from dataclasses import replace
+
 import pytest
 from openai.types.conversations import ConversationItem
 from pydantic import TypeAdapter
@@ -55,6 +57,12 @@ def test_each_thing_said_is_an_item_that_the_sdk_knows(heard, expected):
     found = [(i["type"], [part["type"] for part in i.get("content", [])]) for i in items]
     assert found == expected
     assert len({item["id"] for item in items}) == len(items)
+
+
+def test_a_message_that_was_cut_off_is_incomplete():
+    heard = replace(said("assistant", {"type": "text", "text": "so"}), complete=False)
+
+    assert [item["status"] for item in items_of([heard])] == ["incomplete"]
 
 
 def test_a_call_and_its_output_keep_their_words():
