@@ -35,10 +35,12 @@ class Standing:
         limit = Limit(verdict.kind, verdict.scope, until, models)
         return replace(self, limit=limit, limited_at=now)
 
-    def served(self, begun: float) -> "Standing":
-        """After a success of a turn begun at that instant: no older account limit can stand."""
+    def served(self, model: str, begun: float) -> "Standing":
+        """After a success of a turn begun at that instant: no older limit of its can stand."""
         limit = self.limit
-        if limit is None or limit.scope is Scope.MODEL or begun <= self.limited_at:
+        if limit is None or begun <= self.limited_at:
+            return self
+        if limit.scope is Scope.MODEL and model not in limit.models:
             return self
         return replace(self, limit=None)
 

@@ -44,9 +44,9 @@ class Account:
         """Learn from the headers (lower-case) of an answer."""
         self._standing = self._standing.answered(headers, self.clock())
 
-    def served(self, begun: float) -> None:
+    def served(self, turn: Turn, begun: float) -> None:
         """Learn from the success of a turn that began at that instant."""
-        self._standing = self._standing.served(begun)
+        self._standing = self._standing.served(turn.model, begun)
 
     def state(self, *, is_open: bool) -> EngineState:
         """The state of an engine with this account; `is_open` once it may connect."""

@@ -67,7 +67,7 @@ class ApiEngine:
             async with self._asked("/v1/messages", turn) as answer:
                 begun = self._account.clock()
                 body, _ = await self._judge.whole(answer, _Message)
-                self._account.served(begun)
+                self._account.served(turn, begun)
                 return body
 
     async def count_tokens(self, turn: Turn) -> TokenCount:
@@ -104,7 +104,7 @@ class ApiEngine:
                     started = True
                     yield Event(name, data.replace(b"\n", b" "))
                     if name == "message_stop":
-                        self._account.served(begun)
+                        self._account.served(turn, begun)
                         await answer.ended()
                         return
             raise broken("the provider's stream has no end")

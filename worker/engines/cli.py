@@ -186,7 +186,7 @@ class CliEngine:
         if answer.windows:
             self._standing = replace(self._standing, windows=answer.windows)
         if answer.failure is None:
-            self._standing = self._standing.served(begun)
+            self._standing = self._standing.served(model, begun)
             return
         self._standing = self._standing.failed(answer.failure.verdict, model, self._clock())
         if answer.failure.verdict.kind is Kind.AUTH and self._login:

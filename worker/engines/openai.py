@@ -73,7 +73,7 @@ class OpenaiEngine:
                     raise self._judge.failure(answer, body)
                 reader = _reader(turn, prompt)
                 frames = [*reader.feed(completion), *_ended(reader)]
-                self._account.served(begun)
+                self._account.served(turn, begun)
                 return assemble(data for _, data in frames)
 
     async def count_tokens(self, turn: Turn) -> TokenCount:
@@ -123,7 +123,7 @@ class OpenaiEngine:
                         yield Event(*frame)
             for frame in _ended(reader):
                 yield Event(*frame)
-            self._account.served(begun)
+            self._account.served(turn, begun)
             await answer.ended()
 
 

@@ -48,20 +48,21 @@ def test_a_limit_ends_by_time_alone():
 
 
 @pytest.mark.parametrize(
-    ("scope", "begun", "stands"),
+    ("scope", "model", "begun", "stands"),
     [
         # A success that began after the limit was seen proves that it is gone.
-        (Scope.ACCOUNT, NOW + 1, False),
+        (Scope.ACCOUNT, "haiku", NOW + 1, False),
         # One that began before proves nothing.
-        (Scope.ACCOUNT, NOW - 1, True),
-        (Scope.ACCOUNT, NOW, True),
-        # Nor does a success with what may be another model.
-        (Scope.MODEL, NOW + 1, True),
+        (Scope.ACCOUNT, "opus", NOW - 1, True),
+        (Scope.ACCOUNT, "opus", NOW, True),
+        # A model's limit is gone once that model serves, and not with another.
+        (Scope.MODEL, "opus", NOW + 1, False),
+        (Scope.MODEL, "haiku", NOW + 1, True),
     ],
 )
-def test_a_success_ends_an_older_limit_of_the_account(scope, begun, stands):
+def test_a_success_ends_an_older_limit(scope, model, begun, stands):
     verdict = Verdict(Kind.QUOTA, scope, until=NOW + 100)
-    standing = Standing().failed(verdict, "opus", NOW).served(begun)
+    standing = Standing().failed(verdict, "opus", NOW).served(model, begun)
 
     assert (standing.limit_at(NOW + 2) is not None) is stands
 
