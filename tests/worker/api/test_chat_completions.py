@@ -167,7 +167,12 @@ async def provider():
 async def sdk(provider):
     async with (
         worker_of(provider.url) as served,
-        openai.AsyncOpenAI(api_key="x", base_url=f"{served.url}/v1", max_retries=0) as sdk,
+        openai.AsyncOpenAI(
+            api_key="x",
+            base_url=f"{served.url}/v1",
+            max_retries=0,
+            _strict_response_validation=True,
+        ) as sdk,
     ):
         yield sdk.chat.completions
 
@@ -261,3 +266,17 @@ async def test_the_sdk_never_takes_a_broken_stream_for_an_answer(sdk, provider, 
     with pytest.raises(openai.APIError):
         async for _ in stream:
             pass
+
+
+async def test_the_sdk_asks_for_an_effort_and_for_json(sdk, provider):
+    ask = {"model": MODEL, "messages": question('say: Here: {"a": [1]} there.')}
+    ask |= {"reasoning_effort": "high", "response_format": {"type": "json_object"}}
+    whole = await sdk.create(**ask)
+    stream = await sdk.create(**ask, stream=True)
+    pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
+    received = json.loads(provider.calls[-1].body)
+
+    assert json.loads(whole.choices[0].message.content) == json.loads("".join(pieces)) == {"a": [1]}
+    assert received["output_config"] == {"effort": "high"}
+    assert received["thinking"] == {"type": "adaptive"}
+    assert "JSON" in received["system"][-1]["text"]
