@@ -2,19 +2,17 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from proxy.config.accounts import AccountEntry, DiscoveryEntry, Entry
 from proxy.config.checks import (
     Credential,
     CredentialFile,
     Digest,
-    HeaderName,
-    HeaderValue,
     Listen,
-    LoginShape,
     Name,
     Place,
     Positive,
@@ -24,8 +22,6 @@ from proxy.config.checks import (
     SecretFile,
     StoreShape,
     StoreUrl,
-    Target,
-    Url,
 )
 from proxy.config.settings import (
     ADMIN,
@@ -34,11 +30,8 @@ from proxy.config.settings import (
     Affinity,
     Client,
     Count,
-    Discovery,
     Gate,
     Limits,
-    Login,
-    LoginMethod,
     Priority,
     Probing,
     Queue,
@@ -47,16 +40,11 @@ from proxy.config.settings import (
     SharedStore,
     Timeouts,
 )
-from proxy.core.account import Account, AccountName
 from proxy.core.quota import ClientLimits
 from proxy.store.address import Link, Tls
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
-
-
-class LimitsEntry(_Entry):
+class LimitsEntry(Entry):
     concurrency: Count | None = None
     requests_per_minute: Positive | None = None
     tokens_per_day: Count | None = None
@@ -68,7 +56,7 @@ class LimitsEntry(_Entry):
         )
 
 
-class ClientEntry(_Entry):
+class ClientEntry(Entry):
     name: Name
     key: Secret | None = None
     key_hash: Digest | None = None
@@ -85,96 +73,7 @@ class ClientEntry(_Entry):
         )
 
 
-class BedrockEntry(_Entry):
-    region: Credential
-    profile: Credential | None = None
-    access_key_id: Credential | None = None
-    secret_access_key: Credential | None = None
-    session_token: Credential | None = None
-    bearer_token: Credential | None = None
-
-
-class VertexEntry(_Entry):
-    region: Credential
-    project: Credential
-    credentials_file: Place | None = None
-
-
-class LoginEntry(_Entry):
-    """Exactly one key says how; `rules` sees to that."""
-
-    oauth: Annotated[bool, Field(strict=True)] | None = None
-    oauth_token: Credential | None = None
-    oauth_token_file: CredentialFile | None = None
-    api_key: Credential | None = None
-    api_key_file: CredentialFile | None = None
-    bedrock: BedrockEntry | None = None
-    vertex: VertexEntry | None = None
-
-    def value(self) -> tuple[LoginMethod, dict[str, str]]:
-        if cloud := self.bedrock or self.vertex:
-            method = LoginMethod.BEDROCK if self.bedrock else LoginMethod.VERTEX
-            return method, cloud.model_dump(exclude_none=True)
-        if token := self.oauth_token or self.oauth_token_file:
-            return LoginMethod.OAUTH_TOKEN, {"oauth_token": token}
-        if key := self.api_key or self.api_key_file:
-            return LoginMethod.API_KEY, {"api_key": key}
-        return LoginMethod.OAUTH, {}
-
-
-class AccountEntry(_Entry):
-    name: Name
-    url: Url | None = None
-    token: Secret | None = None
-    token_file: SecretFile | None = None
-    headers: dict[HeaderName, HeaderValue] = {}
-    concurrency: Count = 6
-    weight: Positive = 1.0
-    disabled: bool = False
-    login: Annotated[LoginEntry, LoginShape] | None = None
-    engine: Literal["cli", "api"] = "cli"
-    command: str | None = None
-    base_url: Url | None = None
-
-    def account(self) -> Account:
-        bearer = _bearer(self.token or self.token_file)
-        return Account(
-            AccountName(self.name),
-            self.url or "",
-            self.concurrency,
-            self.weight,
-            plain=bool(self.headers) and not bearer,
-            headers=self.headers | bearer,
-        )
-
-    def local(self, login: LoginEntry) -> Login:
-        method, credentials = login.value()
-        return Login(
-            name=self.name,
-            method=method,
-            credentials=credentials,
-            concurrency=self.concurrency,
-            weight=self.weight,
-            engine=self.engine,
-            command=self.command,
-            base_url=self.base_url,
-        )
-
-
-class DiscoveryEntry(_Entry):
-    dns: Target
-    token: Secret | None = None
-    token_file: SecretFile | None = None
-    interval: Annotated[Positive, Field(ge=1)] = 5.0
-    concurrency: Count | None = None
-    weight: Positive = 1.0
-
-    def value(self) -> Discovery:
-        headers = _bearer(self.token or self.token_file)
-        return Discovery(self.dns, headers, self.interval, self.concurrency, self.weight)
-
-
-class AdminEntry(_Entry):
+class AdminEntry(Entry):
     listen: Listen = ADMIN
     token: Secret | None = None
     token_file: SecretFile | None = None
@@ -183,7 +82,7 @@ class AdminEntry(_Entry):
         return Admin(self.listen, self.token or self.token_file)
 
 
-class StoreEntry(_Entry):
+class StoreEntry(Entry):
     url: StoreUrl
     username: Credential | None = None
     password: Credential | None = None
@@ -202,7 +101,7 @@ class StoreEntry(_Entry):
         return SharedStore(link, self.prefix, self.replicas)
 
 
-class File(_Entry):
+class File(Entry):
     """The whole file."""
 
     listen: Listen = DATA
@@ -243,10 +142,6 @@ class File(_Entry):
             warnings=tuple(dict.fromkeys(reading.warnings)),
             files=reading.files,
         )
-
-
-def _bearer(token: str | None) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 class Environment(File, BaseSettings):
