@@ -5,17 +5,14 @@ model as a client wrote it. Times are seconds.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Never, Protocol, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Never, Self
 
 import msgspec
 import prometheus_client
 from prometheus_client import Gauge
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from proxy.core.account import ModelFamily, Window
-from proxy.core.cooldown import Cooldown
+from proxy.fleet_report import AccountReport, FleetCollector
 from proxy.tallies import Tallies
 
 SECONDS: Final = (
@@ -51,23 +48,6 @@ class Spent(msgspec.Struct, frozen=True):
     tokens: Mapping[str, int]
 
 
-class AccountReport(Protocol):
-    """What a scrape tells of one account."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def limit(self) -> int: ...
-    @property
-    def windows(self) -> Sequence[Window]: ...
-    @property
-    def cooldowns(self) -> Mapping[ModelFamily, Cooldown]: ...
-
-
 class Metrics:
     """The proxy's own registry, and the one hand that writes into it."""
 
@@ -75,7 +55,7 @@ class Metrics:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs
         self._registry = prometheus_client.CollectorRegistry()
         prometheus_client.ProcessCollector(registry=self._registry)
-        self._fleet = _FleetCollector()
+        self._fleet = FleetCollector()
         self._registry.register(self._fleet)
         self._tallies = Tallies(SECONDS)
         self._registry.register(self._tallies)
@@ -84,6 +64,12 @@ class Metrics:
         in_flight = self._gauge("requests_in_flight", "Requests being served.")
         in_flight.set_function(lambda: self._in_flight.count)
         self._queued = self._gauge("queue_depth", "Requests that wait for an account.")
+        self._lag = self._tallies.timer("event_loop_lag", "How late the loop wakes.")
+        self._name_requests()
+        self._name_accounts()
+        self._name_store()
+
+    def _name_requests(self) -> None:
         counter, timer = self._tallies.counter, self._tallies.timer
         self._requests = counter(
             "requests", "Requests of clients.", "route", "dialect", "client", "status", "outcome"
@@ -102,6 +88,9 @@ class Metrics:
         self._tokens = counter(
             "tokens", "As the provider counted.", "account", "client", "family", "kind"
         )
+
+    def _name_accounts(self) -> None:
+        counter = self._tallies.counter
         self._reloads = counter("config_reloads", "Tries to reload.", "result")
         self._discovered = self._gauge("discovered_accounts", "Accounts that serve by discovery.")
         self._duplicates = self._gauge(
@@ -111,13 +100,15 @@ class Metrics:
         self._rests = counter("account_rests", "Rests begun.", "account", "reason")
         self._wakes = counter("account_wakes", "Rests ended early.", "account")
         self._trials = counter("account_trials", "Long rests tested.", "account", "verdict")
+
+    def _name_store(self) -> None:
+        counter, timer = self._tallies.counter, self._tallies.timer
         self._store_up = self._gauge("store_up", "0 while the shared store is away.")
         self._store_up.set(1)
         self._store_left = self._gauge("store_left_timestamp_seconds", "Alone since; 0 if not.")
         self._store_aways = counter("store_departures", "Went away.", "kind")
         self._store_alone = counter("store_alone_seconds", "Time without the shared store.")
         self._store_times = timer("store_round_trip", "Claims on the shared store.")
-        self._lag = timer("event_loop_lag", "How late the loop wakes.")
 
     def in_flight(self) -> "InFlight":
         """Count a request as being served, in a `with` statement."""
@@ -244,32 +235,3 @@ class InFlight:
 
     def __exit__(self, *_: object) -> None:
         self.count -= 1
-
-
-class _FleetCollector(Collector):
-    """Tells of the accounts as they are at the scrape, and forgets those that are gone."""
-
-    reports: Sequence[AccountReport] = ()
-
-    def collect(self) -> Iterator[Metric]:
-        state = _account_gauge("state", "1 for the state it is in.", "state")
-        in_flight = _account_gauge("in_flight", "Requests it carries now.")
-        limit = _account_gauge("limit", "Requests it may carry now.")
-        until = _account_gauge("cooldown_until_seconds", "When it may serve again.", "family")
-        used = _account_gauge("window_utilization_ratio", "Share used.", "window")
-        resets = _account_gauge("window_reset_seconds", "When it resets.", "window")
-        for report in self.reports:
-            state.add_metric([report.name, report.state], 1)
-            in_flight.add_metric([report.name], report.in_flight)
-            limit.add_metric([report.name], report.limit)
-            for family, cooldown in report.cooldowns.items():
-                until.add_metric([report.name, family], cooldown.until)
-            for window in report.windows:
-                used.add_metric([report.name, window.name], window.utilization)
-                if window.resets_at is not None:
-                    resets.add_metric([report.name, window.name], window.resets_at)
-        return iter((state, in_flight, limit, until, used, resets))
-
-
-def _account_gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"headgate_account_{name}", text, labels=["account", *labels])
