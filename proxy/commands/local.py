@@ -147,7 +147,7 @@ def cli_environment(login: Login) -> Mapping[str, str]:
 
 def _engine(login: Login, home: Home, command: str) -> Mapping[str, object]:
     """The section of the worker's engine; credentials are named in it, not written."""
-    if login.engine == "api":
+    if login.engine != "cli":
         return {
             "url": login.base_url or _PROVIDER,
             "key": "${ANTHROPIC_API_KEY}",

@@ -75,7 +75,7 @@ class AccountEntry(Entry):
     weight: Positive = 1.0
     disabled: bool = False
     login: Annotated[LoginEntry, LoginShape] | None = None
-    engine: Literal["cli", "api"] = "cli"
+    engine: Literal["cli", "api", "openai"] = "cli"
     command: str | None = None
     base_url: Url | None = None
 

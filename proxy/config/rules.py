@@ -15,6 +15,7 @@ _LOGIN_KEYS = (
     "bedrock",
     "vertex",
 )
+_BY_KEY = ("api", "openai")
 _LOCAL_ONLY = ("engine", "command", "base_url")
 _TLS_FILES = ("ca_file", "cert_file", "key_file")
 _REMOTE_ONLY = ("token", "token_file", "headers")
@@ -81,10 +82,19 @@ def _account(path: str, entry: Mapping[object, object]) -> Iterator[Problem]:
     login = entry.get("login")
     if isinstance(login, dict):
         yield from _one_of(f"{path}.login", login, _LOGIN_KEYS)
-    if entry.get("engine") == "api" and "url" not in entry:
-        keys = login if isinstance(login, dict) else ()
-        if "api_key" not in keys and "api_key_file" not in keys:
-            yield Problem(f"{path}.engine", "api needs a login by api_key")
+    if entry.get("engine") in _BY_KEY and "url" not in entry:
+        yield from _by_key(path, entry)
+
+
+def _by_key(path: str, entry: Mapping[object, object]) -> Iterator[Problem]:
+    engine, login = entry["engine"], entry.get("login")
+    keys = login if isinstance(login, dict) else ()
+    if "api_key" not in keys and "api_key_file" not in keys:
+        yield Problem(f"{path}.engine", f"{engine} needs a login by api_key")
+    if engine == "openai" and "base_url" not in entry:
+        yield Problem(
+            f"{path}.engine", "openai needs a base_url, such as http://127.0.0.1:11434/v1"
+        )
 
 
 def _token(path: str, entry: object) -> Iterator[Problem]:

@@ -98,7 +98,8 @@ class Login:
     """An account whose worker `headgate up` starts on this machine.
 
     `credentials` are what its method needs, by their names in the configuration. `engine` is
-    `cli` or `api`; `command` is the CLI to run and `base_url` the provider, None for the usual.
+    `cli`, `api` or `openai`; `command` is the CLI to run and `base_url` the provider, None for
+    the usual one.
     """
 
     name: str
@@ -106,7 +107,7 @@ class Login:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     concurrency: int = 6
     weight: float = 1.0
-    engine: Literal["cli", "api"] = "cli"
+    engine: Literal["cli", "api", "openai"] = "cli"
     command: str | None = None
     base_url: str | None = None
 

@@ -320,6 +320,14 @@ bogus: 1
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            "accounts: [{name: a, login: oauth, engine: api}]",
+            "accounts[0].engine: api needs a login by api_key",
+        ),
+        (
+            "accounts: [{name: a, login: {api_key: k}, engine: openai}]",
+            "accounts[0].engine: openai needs a base_url",
+        ),
         ("listen: 0.0.0.0:1\n" + ACCOUNTS, "listen: without clients only a loopback address is"),
         ("clients: []\n" + CLIENTS + ACCOUNTS, "line 2, column 1: key 'clients' stands here twice"),
         ("accounts: []", "accounts: should name at least one"),

@@ -85,12 +85,13 @@ def test_every_start_makes_another_token(laid_out):
     assert first != second
 
 
-def test_the_engine_of_a_key_is_told_where_and_with_what(laid_out):
-    login = dataclasses.replace(KEY, engine="api", base_url="http://127.0.0.1:9000")
+@pytest.mark.parametrize("engine", ["api", "openai"])
+def test_the_engine_of_a_key_is_told_where_and_with_what(laid_out, engine):
+    login = dataclasses.replace(KEY, engine=engine, base_url="http://127.0.0.1:9000")
 
     _, settings, _ = laid_out(login)
 
-    assert settings["api"] == {
+    assert settings[engine] == {
         "url": "http://127.0.0.1:9000",
         "key": "${ANTHROPIC_API_KEY}",
         "concurrency": 3,
