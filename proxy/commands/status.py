@@ -42,6 +42,8 @@ def status(*, admin: str, token_file: Path | None, as_json: bool) -> None:
 
     view = msgspec.json.decode(body, type=AccountsView)
     Console().print(_table(view))
+    for refused in view.duplicates:
+        complain(f"{refused.address} names {refused.account}, which {refused.holder} serves")
 
 
 def _table(view: "AccountsView") -> "Table":

@@ -9,6 +9,7 @@ from proxy.commands.status import countdown
 from proxy.config import Address
 from proxy.core.account import ANY_MODEL, AccountName, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.membership import Duplicate
 from proxy.metrics import Metrics
 from proxy.pool import AccountStatus
 
@@ -35,6 +36,7 @@ async def admin():
         metrics=Metrics("1"),
         version="1",
         token="the-token",
+        duplicates=lambda: [Duplicate(AccountName("fresh"), "10.0.0.2:9100", "10.0.0.1:9100")],
     ).app()
     server = AdminServer(app)
     await server.start(Address("127.0.0.1", 0))
@@ -55,9 +57,10 @@ async def test_the_table_tells_of_every_account(admin, token, headgate):
     )
 
     assert result.exit_code == 0, result.output
-    _, fresh, tired, partly = result.output.splitlines()
+    _, fresh, tired, partly, refused = result.output.splitlines()
     assert fresh.split() == ["fresh", "ready", "2/6"]
     assert partly.split() == ["partly", "ready", "opus:", "model_limit", "(10m05s)", "0/6"]
+    assert refused == "headgate: 10.0.0.2:9100 names fresh, which 10.0.0.1:9100 serves"
     assert tired.split() == [
         "tired",
         "quota",
