@@ -24,7 +24,8 @@ class Dialect:
 
 MESSAGES = Dialect("/v1/messages", "messages", b"event: error\n", b"event: message_stop\n")
 CHAT = Dialect("/v1/chat/completions", "messages", b'data: {"error":', b"data: [DONE]\n")
-FORMS = tuple(product((MESSAGES, CHAT), (False, True)))
+RESPONSES = Dialect("/v1/responses", "input", b"event: error\n", b"event: response.completed\n")
+FORMS = tuple(product((MESSAGES, CHAT, RESPONSES), (False, True)))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What the real claude CLI meets at its provider, as a worker tells it: every row, every form.
+"""What the real claude CLI meets at its provider, as a worker tells it.
 
-A failed turn costs a process, so a kind of login has half of the forms and the other kind the rest;
-what only one kind knows is asked in all of them.
+A failed turn costs a process, so each kind of login is asked in two forms of its own; test_recorded
+asks in all of them.
 """
 
 import asyncio
@@ -13,14 +13,17 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.e2e.forms import FORMS, ask_in
+from tests.e2e.forms import CHAT, MESSAGES, RESPONSES, ask_in
 from tests.e2e.rig import WORKER_TOKEN, cli_engine, worker
 from tests.simulator_rig import Simulator
 
 pytestmark = [pytest.mark.cli, pytest.mark.asyncio(loop_scope="module")]
 
 LOGINS = {"login": "CLAUDE_CODE_OAUTH_TOKEN", "key": "ANTHROPIC_API_KEY"}
-HALF = {"login": FORMS[::3], "key": FORMS[1:3]}
+FORMS = {
+    "login": ((MESSAGES, False), (CHAT, True)),
+    "key": ((MESSAGES, True), (RESPONSES, True)),
+}
 BURST = (429, "burst", "account", "0")
 BAD = ("client_error", "request", "0")
 BROKE = ("worker_error", "request", "1")
@@ -60,8 +63,8 @@ OF_BOTH = [
     ("empty", (502, *BROKE)),
 ]
 REFUSED = [
-    *((login, FORMS, *row) for login, *row in OF_ONE_KIND),
-    *((login, forms, *row) for login, forms in HALF.items() for row in OF_BOTH),
+    *OF_ONE_KIND,
+    *((login, *row) for login in LOGINS for row in OF_BOTH),
 ]
 BROKEN = "[[sim:tokens=60 rate=100]] [[sim:fault={}]]"
 """Slow enough for the CLI to see what comes before the break."""
@@ -88,11 +91,11 @@ async def workers(tmp_path_factory):
         yield clients
 
 
-@pytest.mark.parametrize(("login", "forms", "fault", "expected"), REFUSED)
+@pytest.mark.parametrize(("login", "fault", "expected"), REFUSED)
 async def test_a_refusal_is_a_status_with_its_verdict_in_every_form(
-    workers, login, forms, fault, expected
+    workers, login, fault, expected
 ):
-    answers = await ask_in(forms, workers[login], f"[[sim:tokens=30]] [[sim:fault={fault}]]")
+    answers = await ask_in(FORMS[login], workers[login], f"[[sim:tokens=30]] [[sim:fault={fault}]]")
 
     for told in answers:
         assert (told.status, *told.verdict) == expected
@@ -112,7 +115,7 @@ async def test_a_refusal_is_a_status_with_its_verdict_in_every_form(
 async def test_a_stream_that_breaks_is_one_error_and_a_cut_and_a_status_where_none_was_asked(
     workers, login, fault
 ):
-    answers = await ask_in(HALF[login], workers[login], BROKEN.format(fault))
+    answers = await ask_in(FORMS[login], workers[login], BROKEN.format(fault))
 
     for told in answers:
         assert_broken(told, (502, *BROKE))
@@ -120,7 +123,7 @@ async def test_a_stream_that_breaks_is_one_error_and_a_cut_and_a_status_where_no
 
 @pytest.mark.parametrize("login", LOGINS)
 async def test_a_stream_that_lacks_nothing_but_its_last_event_is_whole(workers, login):
-    answers = await ask_in(HALF[login], workers[login], "say: all of it [[sim:fault=no_stop]]")
+    answers = await ask_in(FORMS[login], workers[login], "say: all of it [[sim:fault=no_stop]]")
 
     for told in answers:
         assert (told.status, told.clean) == (200, True)
@@ -130,7 +133,7 @@ async def test_a_stream_that_lacks_nothing_but_its_last_event_is_whole(workers, 
 @pytest.mark.parametrize("login", LOGINS)
 async def test_a_provider_that_falls_silent_is_timed_out_in_every_form(workers, login):
     faults = ("hang", "stall")
-    asked = [ask_in(HALF[login], workers[login], BROKEN.format(fault)) for fault in faults]
+    asked = [ask_in(FORMS[login], workers[login], BROKEN.format(fault)) for fault in faults]
     hung, stalled = await asyncio.gather(*asked)
 
     late = (504, "timeout", "request", "1")

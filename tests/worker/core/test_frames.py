@@ -1,18 +1,16 @@
 import json
-from pathlib import Path
 
 import pytest
 
+from tests.worker.recorded import FAILURES, RECORDINGS, RESET
 from worker.core.failure import broken
 from worker.core.frames import Answer, Frame
 from worker.core.records import decode_record
 from worker.core.state import Window
 from worker.core.tools import Toolbox
-from worker.core.verdict import Kind, Scope, Verdict
+from worker.core.verdict import Kind, Verdict
 
 NOW = 1_789_990_000.0
-RESET = 1_790_000_000.0
-RECORDINGS = Path(__file__).parent / "recordings"
 LOOK = Toolbox([{"name": "look"}])
 
 
@@ -179,46 +177,9 @@ def test_records_of_a_subagent_are_none_of_the_answers():
     assert play(answer, START, BLOCK, json.dumps(line).encode()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "verdict", "status", "kind"),
-    [
-        (
-            "fault_rejected",
-            Verdict(Kind.QUOTA, Scope.ACCOUNT, until=RESET),
-            429,
-            "rate_limit_error",
-        ),
-        ("fault_burst", Verdict(Kind.BURST, Scope.ACCOUNT), 429, "rate_limit_error"),
-        ("fault_long_context", Verdict(Kind.CLIENT_ERROR), 400, "invalid_request_error"),
-        ("fault_overloaded", Verdict(Kind.OVERLOADED), 529, "overloaded_error"),
-        ("fault_error_first", Verdict(Kind.OVERLOADED), 529, "overloaded_error"),
-        ("fault_500", Verdict(Kind.WORKER_ERROR, started=True), 500, "api_error"),
-        ("fault_401", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),
-        ("fault_403", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),
-        ("fault_org_not_allowed", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),
-        ("fault_credit", Verdict(Kind.BILLING, Scope.ACCOUNT), 402, "billing_error"),
-        ("fault_402", Verdict(Kind.BILLING, Scope.ACCOUNT), 402, "billing_error"),
-        ("fault_too_long", Verdict(Kind.CLIENT_ERROR), 400, "invalid_request_error"),
-        ("fault_400", Verdict(Kind.CLIENT_ERROR), 400, "invalid_request_error"),
-        ("fault_413", Verdict(Kind.CLIENT_ERROR), 413, "request_too_large"),
-        ("fault_404", Verdict(Kind.CLIENT_ERROR), 404, "not_found_error"),
-        ("fault_refused", Verdict(Kind.WORKER_ERROR, started=True), 502, "api_error"),
-        ("fault_cut", Verdict(Kind.WORKER_ERROR, started=True), 502, "api_error"),
-        ("fault_empty", Verdict(Kind.WORKER_ERROR, started=True), 502, "api_error"),
-        ("fault_json_error", Verdict(Kind.WORKER_ERROR, started=True), 502, "api_error"),
-        ("fault_error_mid", Verdict(Kind.WORKER_ERROR, started=True), 502, "api_error"),
-        ("keyed_401", Verdict(Kind.AUTH, Scope.ACCOUNT), 401, "authentication_error"),
-        (
-            "keyed_burst",
-            Verdict(Kind.BURST, Scope.ACCOUNT, retry_after=2.125),
-            429,
-            "rate_limit_error",
-        ),
-        ("keyed_throttled", Verdict(Kind.THROTTLED), 429, "rate_limit_error"),
-        ("keyed_overloaded", Verdict(Kind.OVERLOADED), 529, "overloaded_error"),
-    ],
-)
-def test_what_the_cli_wrote_of_a_failure_gets_its_verdict(name, verdict, status, kind):
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_the_cli_wrote_of_a_failure_gets_its_verdict(name):
+    verdict, status, kind = FAILURES[name]
     answer = Answer(Toolbox())
     play(answer, *recorded(name))
 
