@@ -1,6 +1,6 @@
 """How a `claude` process is started: its arguments, and an environment that inherits nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Final
 
@@ -35,7 +35,9 @@ _FIXED: Final = {
     "ENABLE_TOOL_SEARCH": "false",
 }
 _PLAIN: Final = {"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1"}
-_KEYED: Final = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX")
+_CLOUDS: Final = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX")
+_KEYED: Final = ("ANTHROPIC_API_KEY", *_CLOUDS)
+_TIERS: Final = ("haiku", "opus", "sonnet")
 
 
 def arguments(profile: Profile) -> tuple[str, ...]:
@@ -67,3 +69,19 @@ def environment(
         "CLAUDE_CODE_MAX_RETRIES": retries,
         "API_TIMEOUT_MS": str(int(timeout * 1000)),
     }
+
+
+def pinned(variables: Mapping[str, str], models: Iterable[str]) -> dict[str, str]:
+    """The same environment with a model of each tier named, if the login is a cloud's.
+
+    Where nobody names them, every process asks the cloud for a token of each tier when it starts,
+    to see which it may use. `models` are those that the CLI offers, the best of a tier first.
+    """
+    if not any(name in variables for name in _CLOUDS):
+        return dict(variables)
+    offered = list(models)
+    found = {
+        f"ANTHROPIC_DEFAULT_{tier.upper()}_MODEL": next((m for m in offered if tier in m), tier)
+        for tier in _TIERS
+    }
+    return found | dict(variables)

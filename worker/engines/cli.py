@@ -21,6 +21,7 @@ from worker.cli.pool import Hold, PoolLimits, ProcessPool
 from worker.cli.selftest import Survey, survey
 from worker.cli.workspaces import Workspaces
 from worker.config import CliSettings
+from worker.core.argv import pinned
 from worker.core.estimate import estimated_tokens
 from worker.core.frames import Answer
 from worker.core.history import Conversation, conversation_of
@@ -59,6 +60,8 @@ class CliEngine:
         launch = launch_of(self._settings)
         patience, trial = self._settings.timeouts.start, self._settings.selftest
         self._survey = await survey(launch, patience, trial=trial)
+        models = [model.id for model in self._survey.models]
+        launch = replace(launch, environment=pinned(launch.environment, models))
         self._login = await self._stack.enter_async_context(
             LoginWatch(launch, self._settings.config_dir / ".credentials.json", self._clock)
         )
