@@ -6,6 +6,7 @@ import msgspec
 
 from worker.core.json_only import json_only
 from worker.core.message import Block
+from worker.core.usage import usage_of
 
 _REASONS: Final = {
     "max_tokens": "length",
@@ -57,15 +58,15 @@ def finish_reason(stop_reason: object) -> str:
 
 def usage(counted: Block) -> Block:
     """The tokens; those of the input are all in one, whatever part a cache had in them."""
-    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    fresh, cached, written = (_count(counted, name) for name in names)
-    made = _count(counted, "output_tokens")
-    given = fresh + cached + written
+    used = usage_of({"usage": counted})
     return {
-        "prompt_tokens": given,
-        "completion_tokens": made,
-        "total_tokens": given + made,
-        "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+        "prompt_tokens": used.given,
+        "completion_tokens": used.output_tokens,
+        "total_tokens": used.given + used.output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": used.cache_read_input_tokens,
+            "cache_write_tokens": used.cache_creation_input_tokens,
+        },
     }
 
 
@@ -95,8 +96,3 @@ def _message(content: list[Block], *, json: bool) -> Block:
 
 def _joined(texts: list[object]) -> str | None:
     return "".join(map(str, texts)) if texts else None
-
-
-def _count(counted: Block, name: str) -> int:
-    count = counted.get(name)
-    return count if isinstance(count, int) else 0

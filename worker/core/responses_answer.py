@@ -62,11 +62,12 @@ class Head:
 def head_of(answer: str, created: int, asked: ResponsesRequest, raw: Mapping[str, object]) -> Head:
     """The head of the response to a request; `raw` is the same request, whole."""
     echo = {name: usual if raw.get(name) is None else raw[name] for name, usual in _ECHOED.items()}
+    tools = [msgspec.to_builtins(tool) for tool in asked.tools or ()]
     return Head(
         answer,
         created,
         asked.model,
-        echo,
+        {**echo, "tools": tools},
         summary=asked.wants_summary,
         encrypted=asked.wants_encrypted,
         json=asked.wants_json,
@@ -173,14 +174,13 @@ def _summary(head: Head, block: Block) -> list[Block]:
 def _usage(message: Block) -> Block:
     """The tokens; those of the input are all in one, whatever part a cache had in them."""
     used = usage_of(message)
-    given = used.input_tokens + used.cache_read_input_tokens + used.cache_creation_input_tokens
     return {
-        "input_tokens": given,
+        "input_tokens": used.given,
         "input_tokens_details": {
             "cached_tokens": used.cache_read_input_tokens,
             "cache_write_tokens": used.cache_creation_input_tokens,
         },
         "output_tokens": used.output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": given + used.output_tokens,
+        "total_tokens": used.given + used.output_tokens,
     }
