@@ -11,9 +11,7 @@ from typing import Final, Never
 import msgspec
 
 from proxy.store.away import Away, StoreAwayError
-
-Operation = tuple[object, ...]
-"""The name of an operation in `operations.lua`, and what it takes."""
+from proxy.store.redis.wire import Operation
 
 MOST_TOLD: Final = 10_000
 """Operations that are kept while the store is away; the oldest go first."""

@@ -7,32 +7,13 @@ from typing import Final, Never
 
 import msgspec
 
-from proxy.core.account import AccountName
-from proxy.core.cooldown import Reason
 from proxy.store.away import FAILURES, StoreAwayError
 from proxy.store.base import Listener
 from proxy.store.redis.script import Client
+from proxy.store.redis.wire import Event, read_told
 
 POLL: Final = 1.0
 """News is asked for as often as this where nothing calls for it (seconds)."""
-
-
-class Event(msgspec.Struct, array_like=True, frozen=True):
-    """A change: `freed`, `rested` (for a reason) or `woken`."""
-
-    kind: str
-    account: AccountName
-    reason: Reason | None = None
-
-
-class Told(msgspec.Struct, array_like=True, frozen=True):
-    """What other replicas told, and the entry of the stream up to which this goes."""
-
-    last: str
-    events: tuple[Event, ...]
-
-
-_told = msgspec.msgpack.Decoder(Told)
 
 
 def announce(events: Iterable[Event], listener: Listener) -> None:
@@ -89,7 +70,7 @@ class News:
 
     async def _read(self) -> tuple[Event, ...]:
         try:
-            told = _told.decode(await self._ask("news", self._last))
+            told = read_told(await self._ask("news", self._last))
         except StoreAwayError:
             await self._pause()
             return ()
