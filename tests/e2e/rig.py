@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Self
 
 import aiohttp
-import claude_agent_sdk
 import yaml
 
 from proxy.access_log import AccessLog
 from proxy.app import App
 from proxy.config import load
 from tests.simulator_rig import Simulator
+from tests.worker.engines.cli_rig import COMMAND as CLI
 
 ROOT = Path(__file__).parents[2]
-CLI = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
 KEY = "team-key-0123456789abcdef"
 WORKER_TOKEN = "worker-token-0123456789abcdef"
 MODEL = "claude-sonnet-5-5"
