@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from tests.worker.rig import FAST, Served, serving
+from tests.worker.rig import Served, serving
 from worker.config import OpenaiSettings
 from worker.engines.openai import OpenaiEngine
 
-DONE = b"data: [DONE]\n\n"
+BRISK = {"connect": 2, "first_byte": 1.5, "stream_idle": 1.5}
 USAGE = {
     "prompt_tokens": 12,
     "completion_tokens": 3,
@@ -123,7 +123,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 @asynccontextmanager
 async def worker_of_openai(url: str, **settings: object) -> AsyncIterator[Served]:
     """Serve such an upstream."""
-    engine = OpenaiEngine(OpenaiSettings(**{"url": url, "timeouts": FAST} | settings))
+    engine = OpenaiEngine(OpenaiSettings(**{"url": url, "timeouts": BRISK} | settings))
     await engine.start()
     try:
         async with serving(engine) as served:
