@@ -218,9 +218,9 @@ async def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, and stop; a second signal is fast.
 
-    `beside` runs while the proxy does, and is cancelled with it. `read` reads the settings anew,
-    on SIGHUP too. An interrupt comes from a person who waits: it skips the dwell, which is for
-    balancers.
+    `beside` runs while the proxy does, and is cancelled with it. `read` reads the settings anew; on
+    SIGHUP, too, unless something runs beside: then a terminal that closes ends it all. An
+    interrupt comes from a person who waits: it skips the dwell, which is for balancers.
     """
     configure_logs()
     loop = asyncio.get_running_loop()
@@ -229,7 +229,7 @@ async def run(
         loop.add_signal_handler(number, stops.put_nowait, number)
     try:
         async with App(settings, read=read) as app, asyncio.TaskGroup() as group:
-            if app.reloader is not None:
+            if app.reloader is not None and beside is None:
                 loop.add_signal_handler(signal.SIGHUP, app.reloader.ask)
             log.info("listening", data=str(settings.listen), admin=str(settings.admin.listen))
             aside = [group.create_task(beside(app))] if beside else []

@@ -39,13 +39,15 @@ class Result(StrEnum):
 class Reload(msgspec.Struct, frozen=True):
     """A reload at an instant (epoch seconds), what for, and what came of it.
 
-    `problems` are why it was refused; `needs_restart` names the keys whose new values wait.
+    `problems` are why it was refused, `warnings` what to hear of although it was not;
+    `needs_restart` names the keys whose new values wait.
     """
 
     at: float
     cause: str
     result: Result
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     needs_restart: tuple[str, ...] = ()
 
 
@@ -121,7 +123,8 @@ class Reloader:
             self._settings = settings
         waiting = sorted(set(_changed(self._started, settings)) - HOT)
         result = Result.APPLIED if changed else Result.UNCHANGED
-        return Reload(time.time(), cause, result, needs_restart=tuple(waiting))
+        told = settings.warnings
+        return Reload(time.time(), cause, result, warnings=told, needs_restart=tuple(waiting))
 
     async def _pause(self) -> bool:
         """Wait for the next look; True if it was asked for."""
@@ -155,6 +158,7 @@ def _tell(done: Reload) -> None:
         case Result.REFUSED:
             log.warning("configuration refused", cause=done.cause, problems=done.problems)
         case Result.APPLIED:
-            log.info("configuration applied", cause=done.cause, needs_restart=done.needs_restart)
+            told = {"warnings": done.warnings, "needs_restart": done.needs_restart}
+            log.info("configuration applied", cause=done.cause, **told)
         case Result.UNCHANGED:
             log.info("configuration unchanged", cause=done.cause)

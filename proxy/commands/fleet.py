@@ -12,6 +12,7 @@ from proxy.commands.local import Home, LocalWorker, local_worker
 from proxy.commands.ports import answers, free_port, settled
 from proxy.commands.supervisor import Program, Supervisor
 from proxy.config import Address, Login, Settings
+from proxy.core.account import AccountName
 
 if TYPE_CHECKING:
     from proxy.app import App
@@ -28,16 +29,44 @@ class Fleet:
     workers: Sequence[LocalWorker]
     others: Sequence[Program] = ()
 
-    async def run(self, announce: Callable[[Sequence[str]], None]) -> None:
+    async def run(
+        self,
+        announce: Callable[[Sequence[str]], None],
+        read: Callable[[], Settings] | None = None,
+    ) -> None:
         """Run it all until SIGTERM or SIGINT; the proxy is the first to stop.
 
-        `announce` is called once the workers serve, with the names of those that do not.
+        `announce` is called once the workers serve, with the names of those that do not. `read`
+        reads the settings anew, as far as these workers go.
         """
         from proxy.app import run
 
         supervisor = Supervisor([*self.others, *(worker.program for worker in self.workers)])
         async with supervisor.keep():
-            await run(self.settings, lambda app: self._announce(app, announce))
+            await run(self.settings, lambda app: self._announce(app, announce), read)
+
+    def adapt(self, settings: Settings, started: Settings) -> Settings:
+        """Settings read anew, for the workers that run: other logins wait for a restart."""
+        running = {worker.account.name: worker.account for worker in self.workers}
+        before = [replace(login, weight=1.0) for login in started.logins]
+        waiting = [
+            f"accounts: {login.name} has another login; that waits for a restart"
+            for login in settings.logins
+            if replace(login, weight=1.0) not in before
+        ]
+        local = (
+            replace(running[AccountName(login.name)], weight=login.weight)
+            for login in settings.logins
+            if login.name in running
+        )
+        return replace(
+            settings,
+            accounts=(*settings.accounts, *local),
+            logins=(),
+            listen=self.settings.listen,
+            admin=replace(settings.admin, listen=self.settings.admin.listen),
+            warnings=(*settings.warnings, *waiting),
+        )
 
     async def _announce(self, app: "App", announce: Callable[[Sequence[str]], None]) -> None:
         serve = await asyncio.gather(*(_serves(app, worker) for worker in self.workers))

@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def up(
 ) -> None:
     """Serve with workers on this machine.
 
-    Each account of the configuration that has `login` gets one.
+    Each account of the configuration that has `login` gets one. A change of the file takes effect
+    at once, save that of a login.
 
     Without a configuration: a demo of three accounts with a simulated provider.
     """
@@ -53,7 +55,7 @@ def up(
         _up_demo(demo or "best", port, admin_port)
     else:
         settings = _on_ports(read_settings(config), port, admin_port)
-        _run(settings, state_dir or default_state_dir(config))
+        _run(settings, state_dir or default_state_dir(config), config=config)
 
 
 def _up_demo(engine: str, port: int | None, admin_port: int | None) -> None:
@@ -67,17 +69,29 @@ def _up_demo(engine: str, port: int | None, admin_port: int | None) -> None:
         _run(settings, Path(folder), demo)
 
 
-def _run(settings: "Settings", state_dir: Path, demo: "Demo | None" = None) -> None:
+def _run(
+    settings: "Settings",
+    state_dir: Path,
+    demo: "Demo | None" = None,
+    config: Path | None = None,
+) -> None:
     from proxy.commands.fleet import make_fleet
     from proxy.commands.local import held
 
     try:
         with held(state_dir):
             fleet = make_fleet(settings, state_dir, [demo.simulator] if demo else ())
-            run_to_the_end(fleet.run(_announcer(fleet, demo)))
+            read = None if config is None else partial(_reread, config, settings, fleet)
+            run_to_the_end(fleet.run(_announcer(fleet, demo), read))
     except OSError as error:
         complain(error.strerror or error)
         sys.exit(CANNOT_RUN)
+
+
+def _reread(config: Path, started: "Settings", fleet: "Fleet") -> "Settings":
+    from proxy.config import load
+
+    return fleet.adapt(load(config), started)
 
 
 def _on_ports(settings: "Settings", port: int | None, admin_port: int | None) -> "Settings":

@@ -114,7 +114,7 @@ async def test_a_worker_that_is_killed_comes_back(started):
     assert (status, process.returncode) == (200, 0)
 
 
-async def test_a_configuration_gets_a_worker_for_each_login(started, tmp_path):
+async def test_a_configuration_gets_a_worker_for_each_login_and_may_change(started, tmp_path):
     provider, port = free_port(), free_port()
     config = tmp_path / "headgate.yaml"
     config.write_text(f"""\
@@ -135,6 +135,11 @@ timeouts: {{drain_dwell: 0, drain: 1}}
         url = f"http://127.0.0.1:{port}/v1/messages"
         async with session.post(url, json=HELLO) as answer:
             served = answer.status, answer.headers["x-headgate-account"]
+        config.write_text(config.read_text().replace("expose_account: true", ""))
+        async with asyncio.timeout(20):
+            while "x-headgate-account" in answer.headers:
+                async with session.post(url, json=HELLO) as answer:
+                    assert answer.status == 200
         await stopped(process, signal.SIGTERM)
     simulator.terminate()
     await simulator.communicate()
