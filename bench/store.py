@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import time
 
+import uvloop
 from redis.asyncio import Redis
 
 from proxy.core.account import AccountName, ModelFamily
@@ -69,4 +70,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

@@ -10,7 +10,7 @@ from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.away import Away, StoreAwayError
 from proxy.store.base import Candidate, Placing, Refusal, Slot, Standing, StorePolicy, Wish
 from tests.proxy.store.factories import Clock, on_redis, redis
-from tests.proxy.store.wishes import GONE, OPUS, A, B, bind, fill, quota, wish
+from tests.proxy.store.wishes import GONE, OK, OPUS, A, B, bind, fill, quota, wish
 from tests.redis_rig import redis_server
 
 HOUR = 3600.0
@@ -47,6 +47,26 @@ class TestReplicas:
 
             assert sum(isinstance(one, Slot) for one in found) == 7
             assert await in_flight(stores[0]) == 7
+
+    async def test_at_no_instant_does_an_account_carry_more_than_it_may(self):
+        carried, most = Counter(), Counter()
+
+        async def client(store, number):
+            for turn in range(20):
+                slot = await store.claim(wish(f"s{number}-{turn % 3}", "ab", concurrency=4))
+                if isinstance(slot, Slot):
+                    carried[slot.account] += 1
+                    most[slot.account] = max(most[slot.account], carried[slot.account])
+                    await asyncio.sleep(0)
+                    carried[slot.account] -= 1
+                    store.settle(slot, OK)
+
+        async with on_redis(3) as stores:
+            await asyncio.gather(*(client(stores[number % 3], number) for number in range(30)))
+            left = [state.in_flight for state in (await stores[0].snapshot()).accounts.values()]
+
+        assert most == {A: 4, B: 4}
+        assert left == [0, 0]
 
     async def test_one_canary_goes_for_all_of_them(self):
         clock = Clock()
