@@ -203,3 +203,12 @@ async def test_an_effort_that_an_old_model_is_not_told_is_named(worker, provider
     told = "output_config" in provider.asked[-1]
 
     assert answer.headers.get("x-headgate-ignored") == (None if told else "output_config.effort")
+
+
+async def test_nobody_asks_for_another_model_or_for_more_than_the_client(worker, provider):
+    for model in ("claude-opus-4-1", "claude-sonnet-5-5"):
+        async with worker.post(asking("plain", model=model)) as answer:
+            assert answer.status == 200
+
+        assert provider.asked[-1]["model"] == model
+        assert {"output_config", "thinking", "temperature"}.isdisjoint(provider.asked[-1])
