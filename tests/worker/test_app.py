@@ -269,4 +269,5 @@ def test_the_engine_is_the_one_that_the_settings_name():
     api = {"url": "http://127.0.0.1:1"}
 
     assert make_engine(parse({"account": "a", "cli": cli}, {})).name == "cli"
-    assert make_engine(parse({"account": "a", "engine": "api", "api": api}, {})).name == "api"
+    for name in ("api", "openai"):
+        assert make_engine(parse({"account": "a", "engine": name, name: api}, {})).name == name

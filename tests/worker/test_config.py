@@ -45,6 +45,29 @@ def test_the_cli_section_is_read_in_full():
     assert settings.cli.models == {"opus": "claude-opus-5-5"}
 
 
+def test_an_upstream_of_azure_is_described_in_full():
+    openai = {
+        "url": "https://team.example.com/openai/deployments/{model}",
+        "headers": {"api-key": "${AZURE}"},
+        "query": {"api-version": "2026-10-21"},
+        "models": {"claude-sonnet-5-5": "gpt-5"},
+        "max_tokens_field": "max_completion_tokens",
+    }
+    raw = {"account": "alice", "engine": "openai", "openai": openai}
+    settings = parse(raw, {"AZURE": "k"}).openai
+
+    assert settings.headers == {"api-key": "k"}
+    assert settings.models == openai["models"]
+    assert settings.reasoning_effort
+
+
+def test_nothing_is_fetched_from_anywhere_by_default():
+    images = parse(API, {}).images
+
+    assert (images.allow, images.allow_private_ranges, images.allow_http) == ((), (), False)
+    assert parse(API | {"images": {"allow": ["*.example.com", "*"]}}, {}).images.allow
+
+
 def test_every_problem_is_told_at_once_with_its_path():
     raw = {
         "account": "../x",
@@ -76,6 +99,16 @@ def test_every_problem_is_told_at_once_with_its_path():
         ({"api": None}, "needs the section 'api'"),
         ({"engine": "cli"}, "needs the section 'cli'"),
         ({"engine": "gpt"}, "engine: "),
+        ({"engine": "openai"}, "needs the section 'openai'"),
+        ({"openai": {"url": "http://h/v1?x=1"}}, "openai.url: "),
+        ({"openai": {"url": "http://h/{deployment}"}}, "openai.url: "),
+        ({"openai": {"url": "http://h/{model}"}}, "needs models"),
+        ({"openai": {"url": "http://h/v1", "max_tokens_field": "n"}}, "openai.max_tokens_field: "),
+        ({"images": {"allow": ["a.example.com/path"]}}, "images.allow.0: "),
+        ({"images": {"allow": ["*.*.example.com"]}}, "images.allow.0: "),
+        ({"images": {"allow": ["127.0.0.1"]}}, "images.allow.0: "),
+        ({"images": {"allow_private_ranges": ["10.0.0.1/8"]}}, "images.allow_private_ranges.0: "),
+        ({"images": {"ports": [0]}}, "images.ports.0: "),
         ({"token": "changeme"}, "token: "),
         ({"token": ""}, "token: "),
         ({"listen": "127.0.0.1:65536"}, "listen.port: "),

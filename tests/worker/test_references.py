@@ -52,3 +52,9 @@ def test_a_variable_displaces_the_file_that_holds_the_secret():
         "cli": {"warm": "3", "home": "/h"},
     }
     assert raw == {"token_file": "/a", "cli": {"warm": 1, "home": "/h"}}
+
+
+def test_the_names_of_models_are_kept_as_they_are():
+    raw = with_variables({}, {"HEADGATE_WORKER_OPENAI__MODELS__Llama-3": "x"}, ["openai"])
+
+    assert raw == {"openai": {"models": {"Llama-3": "x"}}}
