@@ -39,7 +39,7 @@ class Fleet:
         `announce` is called once the workers serve, with the names of those that do not. `read`
         reads the settings anew, as far as these workers go.
         """
-        from proxy.app import run
+        from proxy.process import run
 
         supervisor = Supervisor([*self.others, *(worker.program for worker in self.workers)])
         async with supervisor.keep():

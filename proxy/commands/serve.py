@@ -23,7 +23,7 @@ def serve(config: Path | None) -> None:
     if config is None:
         raise click.UsageError("--config FILE is needed; `headgate up` shows a demo without one.")
     settings = read_settings(config, _load)
-    from proxy.app import run
+    from proxy.process import run
 
     run_to_the_end(run(settings, read=partial(_load, config)))
 

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from proxy.access_log import AccessLog
-from proxy.app import App, seldom_collecting
+from proxy.app import App
 from proxy.config import load
+from proxy.process import seldom_collecting
 from tests.e2e.rig import KEY, Lines, Serving, plain
 from tests.e2e.streaming import events, read
 from tests.simulator_rig import Simulator
