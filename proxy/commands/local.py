@@ -160,4 +160,5 @@ def _engine(login: Login, home: Home, command: str) -> Mapping[str, object]:
         "environment": {name: f"${{{name}}}" for name in cli_environment(login)},
         "max_processes": login.concurrency,
         "warm": 1,
+        **login.cli,
     }

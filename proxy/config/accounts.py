@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from proxy.config.checks import (
     Credential,
     CredentialFile,
+    ForWorker,
     HeaderName,
     HeaderValue,
     LoginShape,
@@ -78,6 +79,7 @@ class AccountEntry(Entry):
     engine: Literal["cli", "api", "openai"] = "cli"
     command: str | None = None
     base_url: Url | None = None
+    cli: Annotated[dict[str, JsonValue], ForWorker] = {}
 
     def account(self) -> Account:
         bearer = _bearer(self.token or self.token_file)
@@ -101,6 +103,7 @@ class AccountEntry(Entry):
             engine=self.engine,
             command=self.command,
             base_url=self.base_url,
+            cli=self.cli,
         )
 
 

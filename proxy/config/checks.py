@@ -154,6 +154,12 @@ def _named(address: Address) -> Address:
     return address
 
 
+def _for_worker(value: dict[str, object]) -> dict[str, object]:
+    if ours := sorted(set(value) & {"command", "config_dir", "environment", "home"}):
+        raise ValueError(f"should leave {', '.join(ours)} to the account and its login")
+    return value
+
+
 def _login(value: object) -> object:
     return {"oauth": True} if value == "oauth" else value
 
@@ -168,6 +174,7 @@ HeaderValue = Annotated[str, AfterValidator(_header_value)]
 StoreUrl = Annotated[StoreAddress, BeforeValidator(_store_url)]
 StoreShape = BeforeValidator(_store)
 LoginShape = BeforeValidator(_login)
+ForWorker = AfterValidator(_for_worker)
 
 Place = Annotated[str, Field(min_length=1), AfterValidator(_place)]
 """A path; relative ones start at the folder of the configuration file."""

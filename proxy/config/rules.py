@@ -16,7 +16,7 @@ _LOGIN_KEYS = (
     "vertex",
 )
 _BY_KEY = ("api", "openai")
-_LOCAL_ONLY = ("engine", "command", "base_url")
+_LOCAL_ONLY = ("engine", "command", "base_url", "cli")
 _TLS_FILES = ("ca_file", "cert_file", "key_file")
 _REMOTE_ONLY = ("token", "token_file", "headers")
 

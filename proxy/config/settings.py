@@ -99,7 +99,7 @@ class Login:
 
     `credentials` are what its method needs, by their names in the configuration. `engine` is
     `cli`, `api` or `openai`; `command` is the CLI to run and `base_url` the provider, None for
-    the usual one.
+    the usual one. `cli` are further settings of that engine, which the worker checks.
     """
 
     name: str
@@ -110,6 +110,7 @@ class Login:
     engine: Literal["cli", "api", "openai"] = "cli"
     command: str | None = None
     base_url: str | None = None
+    cli: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -376,6 +376,10 @@ bogus: 1
             "accounts: [{name: a, url: 'http://h', engine: api}]",
             "accounts[0].engine: belongs to an account with login",
         ),
+        (
+            "accounts: [{name: a, login: oauth, cli: {profile: agent, home: /}}]",
+            "accounts[0].cli: should leave home to the account and its login",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_told(text, expected, problems):

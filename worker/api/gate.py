@@ -11,15 +11,18 @@ class Gate:
     """Lets turns in while there are slots and the worker is not about to stop.
 
     A caller that leaves is noticed a moment later than its successor may come: a slot that is
-    missing is waited for, up to `patience` (seconds).
+    missing is waited for, up to `patience` (seconds), by `most_waiting` callers at once.
     """
 
-    def __init__(self, slots: Callable[[], int], patience: float = 1.0) -> None:
+    def __init__(
+        self, slots: Callable[[], int], patience: float = 1.0, most_waiting: int = 64
+    ) -> None:
         self.draining = False
         self.busy = 0
         self.waiting = 0
         self._slots = slots
         self._patience = patience
+        self._most_waiting = most_waiting
         self._idle = asyncio.Event()
         self._idle.set()
         self._stirred = asyncio.Event()
@@ -27,7 +30,7 @@ class Gate:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Hold a slot, or raise `UnavailableError`: nothing was begun."""
-        if self._full():
+        if self._full() and self.waiting < self._most_waiting:
             await self._wait()
         if self.draining:
             raise UnavailableError("this worker is about to stop")

@@ -85,6 +85,14 @@ def test_every_start_makes_another_token(laid_out):
     assert first != second
 
 
+def test_what_else_a_cli_worker_is_to_do_stands_in_its_settings(laid_out):
+    more = {"profile": "read-only", "add_dirs": ["/srv/docs"], "warm": 3}
+    _, settings, _ = laid_out(dataclasses.replace(KEY, cli=more))
+
+    assert {name: settings["cli"][name] for name in more} == more
+    assert settings["cli"]["max_processes"] == 3
+
+
 @pytest.mark.parametrize("engine", ["api", "openai"])
 def test_the_engine_of_a_key_is_told_where_and_with_what(laid_out, engine):
     login = dataclasses.replace(KEY, engine=engine, base_url="http://127.0.0.1:9000")

@@ -47,6 +47,17 @@ async def test_a_slot_that_comes_free_in_a_moment_is_waited_for_by_all_and_had_b
     assert (gate.busy, gate.waiting) == (0, 0)
 
 
+async def test_only_so_many_wait():
+    gate = Gate(lambda: 1, patience=30, most_waiting=1)
+    async with asyncio.TaskGroup() as group, gate.turn():
+        waiting = group.create_task(enter(gate))
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError, match="taken"):
+            await enter(gate)
+
+    assert waiting.result() == 1
+
+
 async def test_whoever_waits_for_a_slot_is_sent_away_when_the_gate_closes():
     gate = Gate(lambda: 1, patience=30)
 
