@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +17,15 @@ from worker.config import CliSettings
 from worker.core.argv import arguments, environment
 from worker.core.profile import READING, Profile
 from worker.core.state import Login
+from worker.core.tools import SERVER
 from worker.errors import WorkerError
 
 _DEFAULT: Final = "claude"
 _PATIENCE: Final = 15.0
+
+
+class _Servers(msgspec.Struct, rename="camel"):
+    mcp_servers: Mapping[str, Mapping[str, object]] = {}
 
 
 class _AuthStatus(msgspec.Struct, rename="camel"):
@@ -39,12 +45,25 @@ def launch_of(settings: CliSettings) -> Launch:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     longest = max(settings.timeouts.first_event, settings.timeouts.stall)
     profile = profile_of(settings)
+    _check_servers(profile)
     variables = environment(settings.environment, home, config_dir, longest, profile)
     command = (*_guard(), _find(settings.command))
     sessions = config_dir / "sessions"
     return Launch(
         command, arguments(profile), variables, directory, scratch, sessions, works=profile.works
     )
+
+
+def _check_servers(profile: Profile) -> None:
+    """A server of ours stands beside the operator's: nobody may be taken for it."""
+    if profile.mcp_config is None:
+        return
+    try:
+        found = msgspec.json.decode(Path(profile.mcp_config).read_bytes(), type=_Servers)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise WorkerError(f"{profile.mcp_config}: {exc}") from exc
+    if SERVER in found.mcp_servers:
+        raise WorkerError(f"{profile.mcp_config}: the server {SERVER!r} needs another name")
 
 
 def profile_of(settings: CliSettings) -> Profile:

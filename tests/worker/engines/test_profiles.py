@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+import sys
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,9 +17,31 @@ from tests.simulator_rig import Simulator
 from tests.worker.engines.cli_rig import assistant, processes, running, text_of, turn, user
 from worker.core.verdict import Kind
 from worker.engines.base import TurnFailedError
+from worker.errors import WorkerError
 
 pytestmark = pytest.mark.cli
 
+SKILL = """---
+name: rhyme
+description: How to rhyme.
+---
+Answer in couplets.
+"""
+SERVER = """
+import json, sys
+TOOL = {"name": "count", "description": "Count.", "inputSchema": {"type": "object"}}
+ANSWERS = {
+    "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                   "serverInfo": {"name": "farm", "version": "1"}},
+    "tools/list": {"tools": [TOOL]},
+    "tools/call": {"content": [{"type": "text", "text": "forty-two sheep"}]},
+}
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" in asked:
+        answer = ANSWERS.get(asked["method"], {})
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": answer}), flush=True)
+"""
 LOOK = {"name": "look", "description": "Look.", "input_schema": {"type": "object"}}
 
 
@@ -201,6 +224,42 @@ async def test_an_agent_has_what_its_operator_gives_it_and_no_more(tmp_path, sim
     assert not outside.exists()
 
 
+async def test_an_agent_has_the_servers_hooks_and_skills_of_its_operator(tmp_path, sim):
+    config, seen = tmp_path / "config", tmp_path / "seen"
+    (config / "skills" / "rhyme").mkdir(parents=True)
+    (config / "skills" / "rhyme" / "SKILL.md").write_text(SKILL)
+    (config / "settings.json").write_text(json.dumps(hook(f"cat > {seen}")))
+    (tmp_path / "server.py").write_text(SERVER)
+    server = {"command": sys.executable, "args": ["-S", str(tmp_path / "server.py")]}
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": {"farm": server}}))
+    own = {
+        "tools": ["Skill"],
+        "allow": ["Skill", "mcp__farm"],
+        "mcp_config": tmp_path / "mcp.json",
+    }
+    asked = user(f"Go. {marker('mcp__farm__count')} {marker('Skill', skill='rhyme')}")
+    async with agent(tmp_path, sim, agent=own) as engine:
+        whole = json.loads(await engine.message(replace(turn(asked), steps=True)))
+
+    calls = [block for block in whole["content"] if block["type"] == "mcp_tool_use"]
+    told = json.dumps(body_of(sim.calls[-1])["messages"])
+    assert [(call["server_name"], call["name"]) for call in calls] == [
+        ("farm", "count"),
+        ("claude-code", "Skill"),
+    ]
+    assert "forty-two sheep" in told
+    assert "Answer in couplets." in told
+    assert json.loads(seen.read_text())["tool_name"] in ("mcp__farm__count", "Skill")
+
+
+async def test_a_server_under_the_name_of_the_clients_tools_is_refused(tmp_path, sim):
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {"c": {"command": "true"}}}')
+    own = {"mcp_config": tmp_path / "mcp.json"}
+    with pytest.raises(WorkerError, match="another name"):
+        async with agent(tmp_path, sim, agent=own):
+            pass
+
+
 async def test_a_reader_reads_where_it_may_and_changes_nothing(tmp_path, sim):
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -239,6 +298,11 @@ async def failure_of(engine, asked) -> TurnFailedError:
     with pytest.raises(TurnFailedError) as failed:
         await engine.message(asked)
     return failed.value
+
+
+def hook(command: str) -> dict:
+    entry = {"matcher": "*", "hooks": [{"type": "command", "command": command}]}
+    return {"hooks": {"PostToolUse": [entry]}}
 
 
 def _command(word: str) -> dict[str, str]:
