@@ -211,4 +211,5 @@ async def test_nobody_asks_for_another_model_or_for_more_than_the_client(worker,
             assert answer.status == 200
 
         assert provider.asked[-1]["model"] == model
-        assert {"output_config", "thinking", "temperature"}.isdisjoint(provider.asked[-1])
+        assert {"output_config", "thinking", "top_p"}.isdisjoint(provider.asked[-1])
+        assert provider.asked[-1].get("temperature", 1) == 1
