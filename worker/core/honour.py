@@ -66,10 +66,18 @@ def in_vain(wishes: Wishes, raw: bytes) -> list[str]:
 def in_vain_of(engine: str, request: Mapping[str, object], headers: Mapping[str, str]) -> list[str]:
     """What a Messages API request asks that this engine cannot pass on."""
     wishes = _BY_ENGINE.get(engine, {})
-    if engine == "cli" and not _is_told_effort(str(request.get("model"))):
-        wishes = {**wishes, "output_config.effort": ()}
-    sent = _VAIN_HEADERS if wishes else ()
-    return [*_asked(wishes, request), *(name for name in sent if name in headers)]
+    found = list(_asked(wishes, request))
+    if engine == "cli":
+        found += _left_out_by_the_cli(request)
+    return found + [name for name in _VAIN_HEADERS if wishes and name in headers]
+
+
+def _left_out_by_the_cli(request: Mapping[str, object]) -> Iterator[str]:
+    if not _is_told_effort(str(request.get("model"))):
+        yield from _asked({"output_config.effort": ()}, request)
+    tools = request.get("tools")
+    if isinstance(tools, list) and any(isinstance(t, Mapping) and t.get("strict") for t in tools):
+        yield "tools.strict"
 
 
 def _is_told_effort(model: str) -> bool:

@@ -51,6 +51,14 @@ def test_an_effort_is_asked_in_vain_where_the_cli_leaves_it_out(engine, model, e
     assert in_vain_of(engine, request, {}) == expected
 
 
+@pytest.mark.parametrize(("engine", "expected"), [("api", []), ("cli", ["tools.strict"])])
+def test_the_cli_holds_no_tool_to_its_schema(engine, expected):
+    tools = [{"name": "a"}, {"name": "b", "strict": True}]
+
+    assert in_vain_of(engine, {"tools": tools}, {}) == expected
+    assert in_vain_of(engine, {"tools": tools[:1]}, {}) == []
+
+
 @pytest.mark.parametrize(
     ("engine", "expected"),
     [
