@@ -12,6 +12,8 @@ from hashlib import blake2b
 from math import ceil, log
 from typing import Final
 
+import msgspec
+
 from proxy.core.account import ANY_MODEL, Account, AccountName, ModelFamily, Window
 from proxy.core.limits import FIVE_HOURS, SEVEN_DAYS
 
@@ -99,8 +101,7 @@ def rank(session: str | None, candidates: Sequence[Share]) -> Sequence[Share]:
     return [share for _, _, share in sorted(order)]
 
 
-@dataclass(slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """What an account that does not rest carries, and whether it may take one request more."""
 
     share: float

@@ -10,6 +10,7 @@ from typing import Final
 
 from proxy.core.account import ANY_MODEL, AccountState, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.ranking import Load
 from proxy.store.base import SOFT_REASONS, Pressure, Settlement, Slot, Standing
 
 SHRINK: Final = 0.7
@@ -85,6 +86,16 @@ class Gate:
             elif standing is Standing.TRUSTED:
                 standing = Standing.RISING
         return standing
+
+    def load(self, share: float, family: ModelFamily, now: float) -> Load | None:
+        """What the account carries, for `choose`; None while it rests."""
+        in_flight = self.in_flight(now)
+        if not self.rests:
+            return Load(share, in_flight, in_flight < self.limit)
+        if self.resting(family, now) is not None:
+            return None
+        standing = self.standing(family, now)
+        return Load(share, in_flight, standing is not None, standing is Standing.CANARY)
 
     def hold(self, slot: Slot, expires: float) -> None:
         """Let a request through."""

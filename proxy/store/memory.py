@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
-from proxy.core.ranking import Load, choose
+from proxy.core.ranking import choose
 from proxy.store.affinity import Affinity, Binding
 from proxy.store.base import (
     LIMIT_REASONS,
@@ -143,21 +143,18 @@ class MemoryStore:
         return wish.family if in_service else ANY_MODEL
 
     def _elsewhere(self, wish: Wish, tie: _Tie, now: float) -> Slot | Refusal:
-        usable = [
-            (candidate, gate, gate.standing(wish.family, now))
+        loads = {
+            candidate.name: load
             for candidate in wish.candidates
             if not candidate.tried
-            and (gate := self.gates[candidate.name]).resting(wish.family, now) is None
-        ]
-        loads = [
-            Load(c.share, gate.in_flight(now), standing is not None, standing is Standing.CANARY)
-            for c, gate, standing in usable
-        ]
-        best = choose(loads, drawn=wish.session is not None)
+            and (load := self.gates[candidate.name].load(candidate.share, wish.family, now))
+        }
+        best = choose(tuple(loads.values()), drawn=wish.session is not None)
         if best is None:
             return self._refusal(wish, now)
-        candidate, _, standing = usable[best]
-        return self._grant(wish, tie, candidate.name, standing or Standing.TRUSTED)
+        account = tuple(loads)[best]
+        standing = self.gates[account].standing(wish.family, now)
+        return self._grant(wish, tie, account, standing) if standing else self._refusal(wish, now)
 
     def _refusal(self, wish: Wish, now: float, own: AccountName | None = None) -> Refusal:
         waited_for = [
