@@ -34,3 +34,12 @@ def test_every_object_comes_out_whole(value):
     said = json.dumps(value)
 
     assert json_only(f"```json\n{said}\n``` }}") == said
+
+
+@given(st.dictionaries(st.text('"\\{}[] a'), st.text('"\\{}[] a')), st.integers(1, 5))
+def test_it_makes_no_difference_how_it_is_cut(value, size):
+    said = f"So: {json.dumps(value)} and more {{}}"
+    reader = JsonOnly()
+    pieces = [reader.feed(said[at : at + size]) for at in range(0, len(said), size)]
+
+    assert json.loads("".join(pieces) + reader.rest()) == value
