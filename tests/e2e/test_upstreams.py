@@ -4,7 +4,8 @@ import anthropic
 import openai
 import pytest
 
-from tests.e2e.rig import KEY, served_by, team, worker
+from tests.e2e.rig import KEY, api_engine, served_by, team, worker
+from tests.e2e.test_compatibility import RIGHT, play
 from tests.simulator_rig import Simulator
 from tests.worker.openai_rig import HELLO, call, chunk, completion, upstream
 
@@ -95,3 +96,16 @@ async def test_a_completion_of_nothing_is_no_answer(gpt, provider):
     provider.body = completion() | {"choices": []}
     with pytest.raises(openai.InternalServerError):
         await gpt.chat.completions.create(**ASK)
+
+
+@pytest.mark.cli
+async def test_claude_code_runs_its_tools_through_a_worker_whose_upstream_is_another(tmp_path):
+    async with (
+        Simulator() as simulator,
+        worker("ann", api_engine("ann", simulator), tmp_path, token=None) as inner,
+        worker("bob", {"openai": {"url": f"{inner.url}/v1"}}, tmp_path, token=None) as outer,
+    ):
+        told = await play("Claude Code", {"upstream": outer.url}, tmp_path)
+
+    assert told
+    assert [line for line in told if line["saw"] not in RIGHT[line["feature"]]] == []
