@@ -13,6 +13,7 @@ from typing import Final, Self
 
 _SWEEP_EVERY: Final = 60.0
 _NAME: Final = "[0-9a-f]" * 32
+_LONG_AGO: Final = (0.0, 0.0)
 
 
 class Workspaces:
@@ -22,6 +23,7 @@ class Workspaces:
         self._root = root
         self._ttl = ttl
         self._used: Counter[Path] = Counter()
+        self._forgotten: set[Path] = set()
         self._tasks = asyncio.TaskGroup()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -39,17 +41,25 @@ class Workspaces:
     @contextmanager
     def entered(self, client: str, session: str) -> Iterator[Path]:
         """The folder of a conversation, which stays at least as long as this lasts."""
-        name = blake2b(f"{client}\0{session}".encode(), digest_size=16).hexdigest()
-        folder = self._root / name
+        folder = self._folder(client, session)
+        self._forgotten.discard(folder)
         self._used[folder] += 1
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             os.utime(folder)
             yield folder
         finally:
-            with suppress(OSError):
-                os.utime(folder)
             self._used[folder] -= 1
+            with suppress(OSError):
+                os.utime(folder, _LONG_AGO if folder in self._forgotten else None)
+
+    def forget(self, client: str, session: str) -> None:
+        """Let a conversation's folder go with the next sweep after its last turn."""
+        folder = self._folder(client, session)
+        self._forgotten.add(folder)
+        if not self._used[folder]:
+            with suppress(OSError):
+                os.utime(folder, _LONG_AGO)
 
     def sweep(self, now: float) -> None:
         """Remove what nobody has worked in since long before `now` (epoch seconds)."""
@@ -59,6 +69,12 @@ class Workspaces:
             with suppress(OSError):
                 if not self._used[folder] and folder.stat().st_mtime < now - self._ttl:
                     shutil.rmtree(folder, ignore_errors=True)
+                    self._forgotten.discard(folder)
+                    del self._used[folder]
+
+    def _folder(self, client: str, session: str) -> Path:
+        name = blake2b(f"{client}\0{session}".encode(), digest_size=16).hexdigest()
+        return self._root / name
 
     async def _sweep_now_and_then(self) -> None:
         while True:

@@ -65,17 +65,11 @@ class CliEngine:
         self._login = await self._stack.enter_async_context(
             LoginWatch(launch, self._settings.config_dir / ".credentials.json", self._clock)
         )
-        limits = PoolLimits(
-            warm=0 if self._settings.profile == "agent" else self._settings.warm,
-            most=self._settings.max_processes,
-            idle_ttl=self._settings.idle_ttl,
-            max_age=self._settings.max_age,
-            patience=self._settings.timeouts.start,
-            memory=self._settings.max_memory,
-        )
         if self._settings.profile == "agent":
             self._workspaces = await self._stack.enter_async_context(_workspaces(self._settings))
-        self._pool = await self._stack.enter_async_context(ProcessPool(launch, limits))
+        self._pool = await self._stack.enter_async_context(
+            ProcessPool(launch, _limits(self._settings))
+        )
 
     async def stop(self) -> None:
         self._pool = None
@@ -111,6 +105,8 @@ class CliEngine:
     def forget(self, client: str, session: str) -> None:
         if self._pool:
             self._pool.forget((client, session))
+        if self._workspaces:
+            self._workspaces.forget(client, session)
 
     def state(self) -> EngineState:
         limit = self._standing.limit_at(self._clock())
@@ -194,6 +190,17 @@ class CliEngine:
         self._standing = self._standing.failed(answer.failure.verdict, model, self._clock())
         if answer.failure.verdict.kind is Kind.AUTH and self._login:
             self._login.doubt()
+
+
+def _limits(settings: CliSettings) -> PoolLimits:
+    return PoolLimits(
+        warm=0 if settings.profile == "agent" else settings.warm,
+        most=settings.max_processes,
+        idle_ttl=settings.idle_ttl,
+        max_age=settings.max_age,
+        patience=settings.timeouts.start,
+        memory=settings.max_memory,
+    )
 
 
 def _workspaces(settings: CliSettings) -> Workspaces:

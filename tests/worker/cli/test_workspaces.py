@@ -38,6 +38,28 @@ def test_a_folder_goes_when_nobody_has_worked_in_it_for_long(made):
         assert not unused.exists()
 
 
+def test_the_folder_of_a_forgotten_conversation_goes_after_its_last_turn(made):
+    with made.entered("alice", "s1") as rested:
+        pass
+    with made.entered("alice", "s2") as worked:
+        for session in ("s1", "s2"):
+            made.forget("alice", session)
+        made.sweep(worked.stat().st_mtime)
+        assert (rested.exists(), worked.exists()) == (False, True)
+    made.sweep(1_000_000)
+
+    assert not worked.exists()
+
+
+def test_a_conversation_that_is_begun_anew_is_no_longer_forgotten(made):
+    made.forget("alice", "s1")
+    with made.entered("alice", "s1") as folder:
+        pass
+    made.sweep(folder.stat().st_mtime)
+
+    assert folder.exists()
+
+
 def test_what_is_no_conversations_folder_stays(made, tmp_path):
     other = tmp_path / "root" / "notes"
     other.mkdir()
