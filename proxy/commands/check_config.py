@@ -24,7 +24,9 @@ def check_config(file: Path) -> None:
     for warning in settings.warnings:
         click.echo(f"warning: {warning}")
     accounts = len(settings.accounts) + len(settings.logins)
-    click.echo(f"ok: {_count(accounts, 'account')}, {_count(len(settings.clients), 'client')}")
+    found = f" and those at {settings.discovery.dns}" if settings.discovery else ""
+    clients = _count(len(settings.clients), "client")
+    click.echo(f"ok: {_count(accounts, 'account')}{found}, {clients}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,6 +10,15 @@ accounts: [{name: a, url: "http://127.0.0.1:1"}, {name: b, login: oauth}]
     assert (result.exit_code, result.output) == (0, "ok: 2 accounts, 1 client\n")
 
 
+def test_workers_that_are_to_be_found_are_told_of(headgate, tmp_path):
+    file = tmp_path / "headgate.yaml"
+    file.write_text('discovery: {dns: "workers.internal:9100"}\n')
+
+    result = headgate("check-config", file)
+
+    assert result.output == "ok: 0 accounts and those at workers.internal:9100, 0 clients\n"
+
+
 def test_every_problem_is_a_line_with_its_path(headgate, tmp_path):
     file = tmp_path / "headgate.yaml"
     file.write_text("accounts: [{name: a, url: nowhere}]\nlisten: x\nextra: 1\n")
