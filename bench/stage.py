@@ -4,11 +4,13 @@ import asyncio
 import os
 import sys
 import time
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import psutil
@@ -75,9 +77,10 @@ class Stage:
             stderr=_NOWHERE,
             limit=2**24,
         )
-        process.stdin.write(prompt.encode())
-        process.stdin.close()
-        async for line in process.stdout:
+        told, heard = cast("tuple[StreamWriter, StreamReader]", (process.stdin, process.stdout))
+        told.write(prompt.encode())
+        told.close()
+        async for line in heard:
             if not first and _FIRST in line:
                 first = time.perf_counter() - begun
         await process.wait()
@@ -138,7 +141,7 @@ async def _running(module: str, *arguments: str) -> AsyncIterator[Service]:
         sys.executable, "-m", module, *arguments, stdout=_PIPE, stderr=_NOWHERE
     )
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(cast("StreamReader", process.stdout).readline(), 30)
         yield Service(line.decode().split()[-1], psutil.Process(process.pid))
     finally:
         process.terminate()

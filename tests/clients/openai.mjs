@@ -49,6 +49,16 @@ async function image(client) {
   return answer.choices[0].message.content;
 }
 
+async function responses(client) {
+  const whole = await client.responses.create({ model: MODEL, input: SAY });
+  const stream = client.responses.stream({ model: MODEL, input: SAY });
+  const pieces = [];
+  stream.on("response.output_text.delta", ({ delta }) => pieces.push(delta));
+  const told = await stream.finalResponse();
+  if (whole.output_text !== told.output_text) throw new Error(whole.output_text);
+  return [pieces.join(""), pieces.length > 1, told.usage.output_tokens];
+}
+
 async function models(client) {
   const names = [];
   for await (const model of client.models.list()) names.push(model.id);
@@ -64,4 +74,5 @@ await play(VERSION, connect, {
   400: (client) => refusal(() => client.chat.completions.create(ask(WRONG))),
   "broken stream": (client) => broken(() => read(client, CUT)),
   models,
+  responses,
 });

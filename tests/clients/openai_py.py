@@ -65,6 +65,15 @@ def image(client):
     return client.chat.completions.create(**ask([IMAGE])).choices[0].message.content
 
 
+def responses(client):
+    whole = client.responses.create(model=MODEL, input=SAY)
+    with client.responses.stream(model=MODEL, input=SAY) as stream:
+        pieces = [event.delta for event in stream if event.type == "response.output_text.delta"]
+        told = stream.get_final_response()
+    assert whole.output_text == told.output_text, whole
+    return ["".join(pieces), len(pieces) > 1, told.usage.output_tokens]
+
+
 def models(client):
     return MODEL in [model.id for model in client.models.list()]
 
@@ -83,6 +92,7 @@ FEATURES = {
     "400": lambda client: refusal(lambda: client.chat.completions.create(**ask(WRONG))),
     "broken stream": lambda client: broken(lambda: read(client)),
     "models": models,
+    "responses": responses,
 }
 
 play(openai.__version__, connect, FEATURES)

@@ -14,6 +14,7 @@ FEATURES = (
     "broken stream",
     "count tokens",
     "models",
+    "responses",
 )
 
 

@@ -65,6 +65,7 @@ RIGHT = {
     "broken stream": ("raised",),
     "count tokens": (True,),
     "models": (True,),
+    "responses": ([WORDS, True, 5],),
 }
 
 
