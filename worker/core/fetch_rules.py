@@ -11,7 +11,8 @@ from worker.errors import BadRequestError
 Network = IPv4Network | IPv6Network
 
 _URL: Final = re.compile(
-    r"(?i:(https?)://((?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*))(?::(\d{1,5}))?(?:[/?][!-~]*)?"
+    r"(https?)://((?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*)(?::(\d{1,5}))?(?:[/?][^\x00-\x20\x7f\\]*)?",
+    re.ASCII | re.IGNORECASE,
 )
 """A name, never an address and never credentials: no two parsers differ on who is meant."""
 _PORTS: Final = {"https": 443, "http": 80}

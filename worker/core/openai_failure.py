@@ -60,9 +60,10 @@ def _status(status: int, error: _Error | None) -> int:
     """The status that tells; an error in a stream may have one of its own."""
     if status in _ERRORS or error is None:
         return status
-    if isinstance(error.code, int) and error.code in _ERRORS:
-        return error.code
-    return _STATUSES.get(str(error.code), status)
+    code = str(error.code)
+    if code.isdecimal() and int(code) in _ERRORS:
+        return int(code)
+    return _STATUSES.get(code, status)
 
 
 def _verdict(

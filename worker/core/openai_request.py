@@ -14,6 +14,7 @@ from worker.core.prompt import Prompt
 from worker.core.translation import compact
 from worker.errors import BadRequestError
 
+_THOUGHTS: Final = ("thinking", "redacted_thinking")
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _EFFORTS: Final = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _BUDGETS: Final = ((4096, "low"), (8192, "medium"))
@@ -76,9 +77,6 @@ def _assistant(turn: Utterance) -> Iterator[Block]:
     words = text_of(block for block in said if block.get("type") != "tool_use")
     if words or calls:
         yield compact({"role": "assistant", "content": words or None, "tool_calls": calls or None})
-
-
-_THOUGHTS: Final = ("thinking", "redacted_thinking")
 
 
 def _call(block: Block) -> Block:

@@ -18,6 +18,7 @@ RULES = FetchRules(hosts=("img.example.com", "*.cdn.example.net"))
         "https://img.example.com",
         "https://img.example.com?x=@evil.example.org",
         "https://img.example.com:443/a.png",
+        "https://img.example.com/héron.png",
         "https://a.b.cdn.example.net/x",
     ],
 )
@@ -48,6 +49,8 @@ def test_an_allowed_host_may_be_asked(url):
         ("https://img.example.com /", "by name"),
         ("https://img.example.com/\r\nhost: x", "by name"),
         ("https:///a.png", "by name"),
+        ("https://img.example.com:\u0664\u0664\u0663/", "by name"),
+        ("https://\u212aimg.example.com/", "by name"),
         ("file:///etc/passwd", "by name"),
         ("ftp://img.example.com/", "by name"),
         ("", "by name"),

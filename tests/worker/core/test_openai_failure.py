@@ -80,6 +80,7 @@ def test_an_answer_that_is_none(status, error, headers, verdict, own_status):
         ({"code": "rate_limit_exceeded"}, burst(), 429),
         ({"code": "insufficient_quota"}, BILLING, 402),
         ({"code": 429}, Verdict(Kind.THROTTLED), 429),
+        ({"code": "429"}, Verdict(Kind.THROTTLED), 429),
         ({"code": 502}, BROKEN, 502),
         ({"type": "BadRequestError", "code": 400}, WRONG, 400),
         ({"type": "server_error"}, BROKEN, 502),

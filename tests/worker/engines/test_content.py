@@ -123,6 +123,15 @@ async def test_files_of_chat_completions_are_native_blocks_to_the_cli(cli, simul
     assert [block for block in found if block["type"] != "text"] == list(blocks)
 
 
+async def test_urls_are_left_to_a_messages_api(api, simulator):
+    url = "https://img.example.com/a.png"
+    named = {"type": "image", "source": {"type": "url", "url": url}}
+    part = {"type": "image_url", "image_url": {"url": url}}
+
+    assert named in await reached(api, simulator, asking(named))
+    assert named in await reached(api, simulator, asking(part), "/v1/chat/completions")
+
+
 async def test_files_of_chat_completions_are_native_blocks_to_a_messages_api(api, simulator):
     parts, blocks = zip(*PARTS, strict=True)
     found = await reached(api, simulator, asking(*parts), "/v1/chat/completions")
