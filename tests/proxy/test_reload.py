@@ -140,6 +140,26 @@ class TestQueue:
         assert [task.result() for task in served] == ["a", "a"]
 
 
+async def test_what_is_hot_reaches_its_part(tmp_path):
+    async with workers(1) as (a,), hot(tmp_path, plain("a", a)) as proxy:
+        await proxy.take(
+            retries={"share": 0.3, "floor": 7},
+            timeouts={"first_content": 4, "ping": 5, "drain": 6},
+            gate={"spill_after": 8},
+            probing={"every": 1800, "model": "cheap"},
+            expose_account=False,
+        )
+        app, gateway = proxy.app, proxy.app.gateway
+        relay, served = gateway.forwarder.policy, await proxy.ask()
+
+        assert (gateway.budget.ratio, gateway.budget.floor) == (0.3, 7)
+        assert (relay.gate, relay.ping, served) == (4, 5, 200)
+        assert app.settings.timeouts.drain == 6
+        assert app.pool._claims._policy.spill_after == 8
+        assert (app.recovery.policy.every, app.recovery.policy.model) == (1800, "cheap")
+        assert app.reloader.last.needs_restart == ()
+
+
 class TestClients:
     async def test_a_key_is_exchanged_and_a_client_revoked(self, tmp_path):
         async with workers(1) as (a,), hot(tmp_path, plain("a", a)) as proxy:

@@ -1,5 +1,5 @@
 from proxy import wiring
-from proxy.config import Affinity, Gate, Limits, Queue, Retries, Settings, Timeouts
+from proxy.config import Affinity, Gate, Limits, Probing, Queue, Retries, Settings, Timeouts
 
 SETTINGS = Settings(
     accounts=(),
@@ -8,6 +8,7 @@ SETTINGS = Settings(
     queue=Queue(max_requests=5, max_bytes=6, max_wait=7),
     retries=Retries(share=0.2, floor=2),
     limits=Limits(body=1000, header=2000),
+    probing=Probing(every=1000, model="cheap"),
     timeouts=Timeouts(
         client_header=21,
         client_body_idle=22,
@@ -41,3 +42,5 @@ def test_every_setting_reaches_its_part():
     assert (client.header, client.body_idle, client.keep_alive, client.stall) == (21, 22, 23, 24)
     assert (worker.connect, worker.first_byte, worker.stream_idle) == (25, 26, 29)
     assert (limits.body, limits.head) == (1000, 2000)
+    recovery = wiring.recovery_policy(SETTINGS)
+    assert (recovery.every, recovery.model) == (1000, "cheap")
