@@ -93,12 +93,14 @@ class CliSettings(Section):
     agent: AgentSettings = AgentSettings()
 
     @model_validator(mode="after")
-    def _folders_are_there(self) -> Self:
+    def _folders_make_sense(self) -> Self:
         wrong = [folder for folder in self.add_dirs if not folder.is_absolute()]
         if wrong:
             raise ValueError(f"add_dirs must be absolute: {wrong[0]}")
         if self.profile == "read-only" and not self.add_dirs:
             raise ValueError("profile read-only needs add_dirs: there is nothing else to read")
+        if self.agent.workspace_ttl < self.idle_ttl:
+            raise ValueError("agent.workspace_ttl must not be below idle_ttl")
         return self
 
 

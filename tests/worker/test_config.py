@@ -124,6 +124,27 @@ def test_what_does_not_fit_is_refused(change, problem):
     assert problem in found
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"profile": "root"}, "cli.profile: "),
+        ({"profile": "read-only"}, "needs add_dirs"),
+        ({"add_dirs": ["shared"]}, "add_dirs must be absolute"),
+        ({"max_memory": 0}, "cli.max_memory: "),
+        ({"agent": {"permission_mode": "yolo"}}, "cli.agent.permission_mode: "),
+        ({"agent": {"tools": ["Bash(rm *)"]}}, "cli.agent.tools.0: "),
+        ({"agent": {"setting_sources": ["everybody"]}}, "cli.agent.setting_sources.0: "),
+        # A folder must outlive the process that rests in it.
+        ({"idle_ttl": 900, "agent": {"workspace_ttl": 60}}, "workspace_ttl"),
+    ],
+)
+def test_what_does_not_fit_the_cli_is_refused(change, problem):
+    cli = {"home": "/srv/home", "config_dir": "/srv/config"}
+    (found,) = problems_of({"account": "a", "engine": "cli", "cli": cli | change})
+
+    assert problem in found
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:9100", "localhost:9100", "127.8.8.8:1"])
 def test_loopback_needs_no_token(listen):
     assert parse(API | {"listen": listen}, {}).token is None
