@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_ALIASES: Final = ("opus", "sonnet", "haiku")
+_MAKE: Final = "claude"
 _SUFFIX: Final = re.compile(r"(?:[-@]\d{8}|-latest)(?:-v\d+(?::\d+)?)?$")
 _NUMBERS: Final = re.compile(r"(?<![\da-z])\d{1,2}(?!\d)")
 
@@ -17,8 +17,8 @@ def meant(wanted: str, names: Iterable[str]) -> str | None:
     known = list(names)
     if wanted in known:
         return wanted
-    if wanted in _ALIASES:
-        family = [name for name in known if wanted in name]
+    if wanted.isalpha() and wanted != _MAKE:
+        family = [name for name in known if {_MAKE, wanted} <= set(name.split("-"))]
         return max(family, key=_version, default=None)
     return next((name for name in known if _undated(name) == _undated(wanted)), None)
 

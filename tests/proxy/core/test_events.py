@@ -48,8 +48,10 @@ MESSAGES, CHAT, RESPONSES = Dialect
         (
             RESPONSES,
             b"response.incomplete",
-            b'{"response":{"usage":{"input_tokens_details":{"cached_tokens":2},"output_tokens":3}'
-            b',"output":[{"text":"cut sho',
+            (
+                b'{"response":{"usage":{"input_tokens_details":{"cached_tokens":2},'
+                b'"output_tokens":3},"output":[{"text":"cut sho'
+            ),
             Finding(
                 content=True,
                 terminal=True,

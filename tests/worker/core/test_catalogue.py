@@ -8,6 +8,7 @@ KNOWN = (
     "claude-sonnet-5-5",
     "claude-sonnet-5-10",
     "claude-3-5-haiku-20241022",
+    "claude-fable-5-2",
     "gpt-oss",
 )
 
@@ -28,7 +29,8 @@ KNOWN = (
         ("haiku", "claude-3-5-haiku-20241022"),
         ("claude-sonnet-5", None),
         ("claude", None),
-        ("fable", None),
+        ("fable", "claude-fable-5-2"),
+        ("oss", None),
         ("", None),
     ],
 )

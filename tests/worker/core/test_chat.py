@@ -6,6 +6,7 @@ import pytest
 
 from worker.core.chat import to_messages
 from worker.core.chat_request import decode_chat
+from worker.core.translation import JSON_ONLY
 from worker.errors import BadRequestError
 
 USER = {"role": "user", "content": "hi"}
@@ -67,6 +68,12 @@ def test_the_least_request():
         ({"stop": ["x", "y"]}, {"stop_sequences": ["x", "y"]}),
         ({"stream": True}, {"stream": True}),
         ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}}),
+        (
+            {"reasoning_effort": "low"},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        ),
+        ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
+        ({"response_format": {"type": "json_object"}}, {"system": [JSON_ONLY]}),
         ({"tools": [SEE]}, {"tools": [SEEN]}),
         ({"tools": [SEE], "tool_choice": "auto"}, {"tool_choice": {"type": "auto"}}),
         ({"tools": [SEE], "tool_choice": "required"}, {"tool_choice": {"type": "any"}}),
@@ -259,6 +266,8 @@ def test_no_other_url_is_taken(url):
         ({"n": 2}, "n"),
         ({"n": 0}, "n"),
         ({"logprobs": True}, "logprobs"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"reasoning_effort": "huge"}, "effort"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"response_format": {"type": "json_schema"}}, "schema"),
         ({"response_format": {"type": "grammar"}}, "response_format"),
