@@ -15,7 +15,8 @@ from worker.api.voices import ResponsesVoice
 from worker.core.honour import RESPONSES, in_vain
 from worker.core.message import Block
 from worker.core.responses import Past, past_of, to_messages
-from worker.core.responses_answer import Head, head_of, whole
+from worker.core.responses_answer import whole
+from worker.core.responses_head import Head, head_of
 from worker.core.responses_request import ResponsesRequest, decode_responses
 from worker.core.thread import Exchange
 from worker.errors import NotFoundError, UnknownResponseError

@@ -5,7 +5,8 @@ from typing import Final, Protocol
 from worker.api.answers import chat_error, error_event
 from worker.core.chat_answer import completion
 from worker.core.chat_stream import ChatStream
-from worker.core.responses_answer import Head, response
+from worker.core.responses_answer import response
+from worker.core.responses_head import Head
 from worker.core.responses_stream import ResponseStream
 from worker.engines.base import Event
 from worker.errors import WorkerError

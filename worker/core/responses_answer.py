@@ -1,7 +1,6 @@
 """A message as a response, and what that shares with the events of a stream."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -9,7 +8,7 @@ import msgspec
 from worker.core.json_only import json_only
 from worker.core.message import Block
 from worker.core.reasoning import THOUGHTS, sealed
-from worker.core.responses_request import ResponsesRequest
+from worker.core.responses_head import Head
 from worker.core.usage import usage_of
 
 _INCOMPLETE: Final = {
@@ -17,61 +16,7 @@ _INCOMPLETE: Final = {
     "model_context_window_exceeded": "max_output_tokens",
     "refusal": "content_filter",
 }
-_ECHOED: Final[Mapping[str, object]] = {
-    "instructions": None,
-    "max_output_tokens": None,
-    "metadata": {},
-    "parallel_tool_calls": True,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "reasoning": {"effort": None, "summary": None},
-    "safety_identifier": None,
-    "store": True,
-    "temperature": None,
-    "text": {"format": {"type": "text"}},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_p": None,
-    "user": None,
-}
-"""What a response repeats of its request, with what stands there where nothing was asked."""
 _message = msgspec.json.Decoder(Block)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What is known of a response before it is answered. `created` is in epoch seconds.
-
-    Without `summary` nothing is told of what was thought, without `encrypted` it cannot be sent
-    back; with `json` the text is the JSON object in it.
-    """
-
-    id: str
-    created: int
-    model: str
-    echo: Mapping[str, object] = field(default_factory=lambda: _ECHOED, repr=False)
-    summary: bool = False
-    encrypted: bool = False
-    json: bool = False
-
-    def item_id(self, kind: str, index: int) -> str:
-        """Names an item of the output, apart from those of any other response."""
-        return f"{kind}_{self.id.removeprefix('resp_')}{index:04x}"
-
-
-def head_of(answer: str, created: int, asked: ResponsesRequest, raw: Mapping[str, object]) -> Head:
-    """The head of the response to a request; `raw` is the same request, whole."""
-    echo = {name: usual if raw.get(name) is None else raw[name] for name, usual in _ECHOED.items()}
-    tools = [msgspec.to_builtins(tool) for tool in asked.tools or ()]
-    return Head(
-        answer,
-        created,
-        asked.model,
-        {**echo, "tools": tools},
-        summary=asked.wants_summary,
-        encrypted=asked.wants_encrypted,
-        json=asked.wants_json,
-    )
 
 
 def response(head: Head, message: bytes) -> bytes:
@@ -139,21 +84,32 @@ def kind_of(block: Block) -> str | None:
 
 def item(head: Head, index: int, block: Block, status: str) -> Block:
     """A block as an item of the output; in progress it has no content yet."""
-    kind = kind_of(block)
-    begun = {"id": head.item_id(str(kind), index), "status": status}
-    unfinished = status == "in_progress"
-    if kind == "msg":
-        words = str(block.get("text", ""))
-        parts = [] if unfinished else [part(json_only(words) if head.json else words)]
-        return {**begun, "type": "message", "role": "assistant", "content": parts}
-    if kind == "fc":
-        given = "" if unfinished else msgspec.json.encode(block.get("input")).decode()
-        call = {"call_id": block.get("id"), "name": block.get("name"), "arguments": given}
-        return {**begun, "type": "function_call", **call}
-    thought: Block = {"summary": [] if unfinished else _summary(head, block)}
-    if head.encrypted:
-        thought["encrypted_content"] = None if unfinished else sealed(block)
-    return {**begun, "type": "reasoning", **thought}
+    kind = str(kind_of(block))
+    named = {"id": head.item_id(kind, index), "status": status}
+    return {**named, **_CONTENTS[kind](head, block, begun=status == "in_progress")}
+
+
+def _message_of(head: Head, block: Block, *, begun: bool) -> Block:
+    words = str(block.get("text", ""))
+    parts = [] if begun else [part(json_only(words) if head.json else words)]
+    return {"type": "message", "role": "assistant", "content": parts}
+
+
+def _call_of(_head: Head, block: Block, *, begun: bool) -> Block:
+    given = "" if begun else msgspec.json.encode(block.get("input")).decode()
+    call = {"call_id": block.get("id"), "name": block.get("name"), "arguments": given}
+    return {"type": "function_call", **call}
+
+
+def _reasoning_of(head: Head, block: Block, *, begun: bool) -> Block:
+    words = "" if begun or not head.summary else str(block.get("thinking", ""))
+    told: Block = {"type": "reasoning", "summary": [summary_part(words)] if words else []}
+    return told | (
+        {"encrypted_content": None if begun else sealed(block)} if head.encrypted else {}
+    )
+
+
+_CONTENTS: Final = {"msg": _message_of, "fc": _call_of, "rs": _reasoning_of}
 
 
 def part(words: str) -> Block:
@@ -164,11 +120,6 @@ def part(words: str) -> Block:
 def summary_part(words: str) -> Block:
     """What was thought as a part of a summary."""
     return {"type": "summary_text", "text": words}
-
-
-def _summary(head: Head, block: Block) -> list[Block]:
-    words = block.get("thinking")
-    return [summary_part(str(words))] if head.summary and words else []
 
 
 def _usage(message: Block) -> Block:

@@ -8,7 +8,8 @@ import msgspec
 
 from worker.core.json_only import JsonOnly
 from worker.core.message import Block
-from worker.core.responses_answer import Head, item, kind_of, part, summary_part
+from worker.core.responses_answer import item, kind_of, part, summary_part
+from worker.core.responses_head import Head
 
 Event = tuple[str, Block]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import msgspec
 
 from worker.core.message import Block, MessageBuilder, MessageEvent, decode_event
-from worker.core.responses_answer import Head, ending, told
+from worker.core.responses_answer import ending, told
+from worker.core.responses_head import Head
 from worker.core.responses_item import Event, OpenItem, open_item
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.message import assemble
-from worker.core.responses_answer import Head, response
+from worker.core.responses_answer import response
+from worker.core.responses_head import Head
 from worker.core.responses_stream import ResponseStream
 
 TEXT = {"type": "text", "text": "a heron"}
