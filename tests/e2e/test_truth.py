@@ -24,6 +24,7 @@ FORMS = {
     "login": ((MESSAGES, False), (CHAT, True)),
     "key": ((MESSAGES, True), (RESPONSES, True)),
 }
+MODEL_LIMIT = (429, "model_limit", "model", "0")
 BURST = (429, "burst", "account", "0")
 BAD = ("client_error", "request", "0")
 BROKE = ("worker_error", "request", "1")
@@ -33,6 +34,8 @@ NO_MONEY = (402, "billing", "account", "0")
 OF_ONE_KIND = [
     ("login", "rejected reset=1800", (429, "quota", "account", "0")),
     ("login", "rejected window=seven_day reset=90000", (429, "quota", "account", "0")),
+    ("login", "rejected window=seven_day_opus reset=1800", MODEL_LIMIT),
+    ("login", "rejected window=seven_day_overage_included reset=1800", MODEL_LIMIT),
     # Windows that refuse nothing, or none at all: too much at once, and no quota.
     ("login", "burst", BURST),
     ("login", "throttled", BURST),
@@ -68,7 +71,8 @@ REFUSED = [
 ]
 BROKEN = "[[sim:tokens=60 rate=100]] [[sim:fault={}]]"
 """Slow enough for the CLI to see what comes before the break."""
-RESETS = {"rejected reset=1800": 1800, "rejected window=seven_day reset=90000": 90000}
+OWN = (b"127.0.0.1", b"-home", b"gateway", b"session")
+"""What the CLI says to its own user: where it is and what it talks to."""
 WAITS = {"burst retry-after=40": (38, 51), "burst retry-after=1800": (61, 61)}
 
 
@@ -96,15 +100,17 @@ async def test_a_refusal_is_a_status_with_its_verdict_in_every_form(
     workers, login, fault, expected
 ):
     answers = await ask_in(FORMS[login], workers[login], f"[[sim:tokens=30]] [[sim:fault={fault}]]")
+    _, named, reset = fault.partition(" reset=")
 
     for told in answers:
         assert (told.status, *told.verdict) == expected
         assert told.clean
+        assert not any(own in told.body for own in OWN)
         assert json.loads(told.body)["error"]["message"]
         until = told.headers.get("x-headgate-until")
-        assert (until is not None) == (fault in RESETS)
-        if fault in RESETS:
-            assert float(until) - time.time() == pytest.approx(RESETS[fault], abs=60)
+        assert bool(until) is bool(named)
+        if until:
+            assert float(until) - time.time() == pytest.approx(float(reset), abs=60)
         if fault in WAITS:
             least, most = WAITS[fault]
             assert least <= int(told.headers["retry-after"]) <= most
