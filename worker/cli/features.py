@@ -67,7 +67,10 @@ async def features(launch: Launch, patience: float) -> Mapping[str, bool]:
 async def _turn(launch: Launch, patience: float) -> Sequence[Record]:
     """The records of one turn, as far as they come."""
     records: list[Record] = []
-    process = await CliProcess.start(launch)
+    try:
+        process = await CliProcess.start(launch)
+    except OSError:
+        return records
     dialogue = Dialogue(process, Toolbox([_PROBE]))
     past = [
         Utterance(role, [{"type": "text", "text": text}])

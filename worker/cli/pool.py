@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -47,6 +47,16 @@ class Hold:
     memory: bytes | None = None
 
 
+@dataclass(slots=True)
+class _Tally:
+    busy: int = 0
+    started: int = 0
+    replaced: int = 0
+    reused: int = 0
+    claims: int = 0
+    claim_seconds: float = 0.0
+
+
 class ProcessPool:
     """At most `most` processes, one turn at a time each.
 
@@ -67,7 +77,7 @@ class ProcessPool:
         self._freed = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._tender: asyncio.Task[None] | None = None
-        self._counts = Processes()
+        self._tally = _Tally()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -94,14 +104,14 @@ class ProcessPool:
         With a `place` it is one that works in that folder.
         """
         await self._turn()
-        self._count(busy=1)
+        self._tally.busy += 1
         hold = None
         try:
             hold = await self._claim(memory, owner, place)
             self._holds.add(hold)
             yield hold
         finally:
-            self._count(busy=-1)
+            self._tally.busy -= 1
             self._turns.release()
             if hold:
                 self._holds.discard(hold)
@@ -110,7 +120,7 @@ class ProcessPool:
     async def renew(self, hold: Hold) -> None:
         """Go on with a fresh process, because the one that remembered is of no use."""
         hold.process.end()
-        self._count(replaced=1)
+        self._tally.replaced += 1
         hold.process, hold.fresh = await self._fresh(hold.place), True
 
     @property
@@ -128,9 +138,11 @@ class ProcessPool:
 
     def counts(self) -> Processes:
         """How many there are of each kind, and what has come of them."""
-        memory = self._weights.total(self._all)
-        return replace(
-            self._counts, warm=self._shelf.warm, idle=self._shelf.idle, memory=memory or None
+        return Processes(
+            warm=self._shelf.warm,
+            idle=self._shelf.idle,
+            memory=self._weights.total(self._all) or None,
+            **asdict(self._tally),
         )
 
     async def _turn(self) -> None:
@@ -148,8 +160,9 @@ class ProcessPool:
         begun = loop.time()
         known = self._shelf.take(memory)
         process = known or await self._fresh(place)
-        took = loop.time() - begun
-        self._count(claims=1, claim_seconds=took, reused=1 if known else 0)
+        self._tally.claims += 1
+        self._tally.claim_seconds += loop.time() - begun
+        self._tally.reused += known is not None
         return Hold(process, fresh=known is None, owner=owner, place=place)
 
     async def _fresh(self, place: Path | None) -> CliProcess:
@@ -177,7 +190,7 @@ class ProcessPool:
         usable = self._tender is not None and hold.process.alive
         if hold.memory is None or hold.owner is None or not usable:
             hold.process.end()
-            self._count(replaced=1)
+            self._tally.replaced += 1
             self._nudged.set()
             return
         now = asyncio.get_running_loop().time()
@@ -193,7 +206,7 @@ class ProcessPool:
         finally:
             self._starting -= 1
         self._all.add(process)
-        self._count(started=1)
+        self._tally.started += 1
         if self._tender is None:
             process.end()
         return process
@@ -228,8 +241,3 @@ class ProcessPool:
 
     def _size(self) -> int:
         return self._starting + len(self._alive())
-
-    def _count(self, **more: float) -> None:
-        """Add to the counts of these names."""
-        changed = {name: getattr(self._counts, name) + n for name, n in more.items()}
-        self._counts = replace(self._counts, **changed)

@@ -23,7 +23,7 @@ from worker.core.tools import Toolbox
 
 _HELD: Final = ("message_start", "content_block_start", "ping")
 """Events without content: nothing is shown before the first that has some."""
-_RESTS: Final = ("end_turn", "stop_sequence", "tool_use")
+_RESTS: Final = ("end_turn", "pause_turn", "stop_sequence", "tool_use")
 """Stop reasons that end the turn for the CLI too. After others it asks again by itself."""
 
 
@@ -145,7 +145,7 @@ class Answer:
 
     def _ended(self, result: Result | None) -> Collection[Frame]:
         """The end of a stitched message, if the records up to here make a whole one."""
-        if self._stitch is None or (self._stitch.owes and not _gives_up(result)):
+        if self._stitch is None or (self._stitch.owes and not (result and _is_orderly(result))):
             return ()
         return self._each(self._stitch.finish(result))
 
@@ -205,7 +205,7 @@ class Answer:
         if self.done:
             return ended
         if self._stop:
-            return (*ended, *self._finish(reusable=not result.is_error))
+            return (*ended, *self._finish(reusable=_is_orderly(result)))
         failure = failure_of_result(result, self._error, self.limit, begun=self.begun, now=now)
         self._fail(failure)
         return ()
@@ -222,6 +222,6 @@ class Answer:
         self.done, self.failure = True, failure
 
 
-def _gives_up(result: Result | None) -> bool:
-    """Whether the CLI ends a turn in the midst of its steps, and says so."""
-    return result is not None and (not result.is_error or result.terminal_reason == MAX_TURNS)
+def _is_orderly(result: Result) -> bool:
+    """Whether a turn ended as it should, the bound on its steps included."""
+    return not result.is_error or result.terminal_reason == MAX_TURNS

@@ -87,7 +87,7 @@ class Stitch:
         yield _encoded({"type": "message_stop"})
 
     def _step(self, event: MessageEvent, data: bytes) -> Iterator[bytes]:
-        follows = self._end is not None
+        follows = self.stop_reason is not None
         if self._end is not None:
             self._add_usage(self._end)
             yield from self._results()

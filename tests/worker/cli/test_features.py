@@ -45,6 +45,12 @@ async def test_a_cli_without_what_every_answer_needs_is_refused(tmp_path):
         await survey(stand_in(tmp_path, OBEDIENT), 5, trial=True)
 
 
+async def test_a_command_that_does_not_start_is_refused(tmp_path):
+    nothing = replace(launch(tmp_path), command=("/nowhere/claude",))
+    with pytest.raises(WorkerError, match="does not start"):
+        await survey(nothing, 5, trial=True)
+
+
 async def test_without_a_trial_a_cli_is_believed(tmp_path):
     found = await survey(stand_in(tmp_path, OBEDIENT), 5, trial=False)
 

@@ -177,6 +177,7 @@ def test_a_message_cut_off_by_max_tokens_ends_there():
     [
         [start(), text(0, "so"), end(None), result(is_error=True)],
         [start(), text(0, "so"), start()],
+        [start(), text(0, "so"), end(None)[:1], start()],
     ],
 )
 def test_a_stream_that_breaks_has_no_end(records):

@@ -176,12 +176,19 @@ async def test_a_conversation_works_in_a_folder_of_its_own(tmp_path, sim):
 
 
 async def test_a_turn_that_runs_out_of_steps_says_so_and_can_be_gone_on_with(tmp_path, sim):
-    steps = " ".join(marker("Bash", step=n, command="echo on") for n in (1, 2, 3))
+    asked = user("Go. " + " ".join(marker("Bash", step=n, command=f"echo {n}") for n in (1, 2, 3)))
     async with agent(tmp_path, sim, max_turns=2) as engine:
-        message = json.loads(await engine.message(turn(user(f"Go. {steps}"))))
+        message = json.loads(await engine.message(turn(asked)))
+        before = {process.pid for process in processes()}
+        more = (asked, assistant(message["content"]), user("say: enough"))
+        answer = await engine.message(turn(*more))
+        after = {process.pid for process in processes()}
 
     assert message["stop_reason"] == "pause_turn"
-    assert len(sim.calls) == 2
+    assert text_of(answer) == "enough"
+    assert before == after
+    assert "tool_result" in sim.calls[2].body.decode()
+    assert len(sim.calls) == 3
 
 
 async def test_a_limit_met_in_the_midst_of_the_steps_is_told_as_one(tmp_path, sim):
