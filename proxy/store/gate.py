@@ -46,10 +46,12 @@ class Gate:
     """`learned` is the limit that bursts have taught, None while it is the whole concurrency.
 
     `counted_at` is when the last failure was counted: of slots granted by then none counts again.
+    No lease ends before `soonest`.
     """
 
     concurrency: int = 1
     held: dict[str, Held] = field(default_factory=dict)
+    soonest: float = inf
     rests: dict[ModelFamily, Rest] = field(default_factory=dict)
     streak: int = 0
     counted_at: float = -inf
@@ -72,10 +74,7 @@ class Gate:
 
     def standing(self, family: ModelFamily, now: float) -> Standing | None:
         """How the account would be trusted with one request more; None without room for it."""
-        limit = self.limit
-        if self.rests or len(self.held) >= limit:
-            self.drop_expired(now)
-        if len(self.held) >= limit:
+        if self.in_flight(now) >= self.limit:
             return None
         standing = Standing.TRUSTED
         for scope, rest in self._rests_of(family):
@@ -100,22 +99,26 @@ class Gate:
     def hold(self, slot: Slot, expires: float) -> None:
         """Let a request through."""
         self.held[slot.id] = Held(slot, expires)
+        self.soonest = min(self.soonest, expires)
         self.saturated = self.saturated or len(self.held) >= self.limit
 
-    def renew(self, slot: Slot, expires: float) -> None:
+    def renew(self, slot: Slot, expires: float, now: float) -> None:
         """Keep a lease. One that was lost is taken in again: the request does run."""
+        self.drop_expired(now)
         held = self.held.setdefault(slot.id, Held(slot, expires))
         held.expires = expires
+        self.soonest = min(self.soonest, expires)
 
     def in_flight(self, now: float) -> int:
         """How many requests are out."""
-        if self.held:
-            self.drop_expired(now)
+        self.drop_expired(now)
         return len(self.held)
 
     def drop_expired(self, now: float) -> None:
-        for id_ in [id_ for id_, held in self.held.items() if held.expires <= now]:
-            del self.held[id_]
+        if self.soonest > now:
+            return
+        self.held = {id_: held for id_, held in self.held.items() if held.expires > now}
+        self.soonest = min((held.expires for held in self.held.values()), default=inf)
 
     def prove(self, held: Held) -> None:
         """End probation; in slow start, double what may be out. Once a slot."""

@@ -93,7 +93,7 @@ class MemoryStore:
     async def renew(self, slots: Sequence[Slot]) -> None:
         now = self._clock()
         for slot in slots:
-            self.gates[slot.account].renew(slot, now + self._policy.lease_ttl)
+            self.gates[slot.account].renew(slot, now + self._policy.lease_ttl, now)
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
         if self.gates[account].rest(family, cooldown, self._clock()):

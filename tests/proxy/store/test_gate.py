@@ -2,6 +2,7 @@ import pytest
 
 from proxy.core.account import ANY_MODEL, AccountState
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.ranking import Load
 from proxy.store.base import Placing, Slot, Standing
 from proxy.store.gate import Gate
 from tests.proxy.store.wishes import HAIKU, OK, OPUS, A, burst, quota
@@ -74,3 +75,35 @@ def test_a_cooldown_begins_once_however_often_it_is_told():
 
     assert began == [True, False, False]
     assert one.resting(OPUS, 50) is not None
+
+
+def test_a_lease_that_is_renewed_counts_also_if_it_had_run_out():
+    one = gate(concurrency=2)
+    kept, lost = slot("kept", 0), slot("lost", 0)
+    one.hold(kept, 10)
+    one.hold(lost, 10)
+    one.renew(kept, 20, now=5)
+    before = one.in_flight(12)
+    one.renew(lost, 25, now=12)
+
+    assert (before, one.in_flight(19), one.in_flight(22), one.in_flight(25)) == (1, 2, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("rest", "now", "expected"),
+    [
+        (None, 0, Load(0.5, 1, room=True)),
+        (Cooldown(9, Reason.QUOTA), 5, None),
+        (Cooldown(9, Reason.QUOTA), 9, Load(0.5, 1, room=True, probation=True)),
+    ],
+)
+def test_what_an_account_carries(rest, now, expected):
+    one = gate(concurrency=2, out=[("x", 0)])
+    if rest is not None:
+        one.rest(ANY_MODEL, rest, 0)
+
+    assert one.load(0.5, OPUS, now) == expected
+
+
+def test_an_account_that_is_full_has_no_room():
+    assert gate(concurrency=1, out=[("x", 0)]).load(1.0, OPUS, 1) == Load(1.0, 1, room=False)

@@ -100,11 +100,19 @@ class TestReplicas:
     async def test_how_many_there_are(self):
         clock = Clock()
         async with on_redis(3, clock) as stores:
-            counts = [await store.beat() for store in (*stores, stores[0])]
+            counts = [(await store.beat()).replicas for store in (*stores, stores[0])]
             clock.advance(11)
 
             assert counts == [1, 2, 3, 3]
-            assert await stores[1].beat() == 1
+            assert (await stores[1].beat()).replicas == 1
+
+    async def test_whether_the_state_is_the_one_of_before(self):
+        async with on_redis(2) as (store, other):
+            births = [(await one.beat()).birth for one in (store, other)]
+            redis().call("FLUSHALL")
+
+            assert len({*births}) == 1
+            assert (await other.beat()).birth not in births
 
     async def test_what_one_learned_alone_binds_no_session_anew(self):
         async with on_redis(1) as (store,):
@@ -189,7 +197,7 @@ class TestKeys:
             keys = redis().call("KEYS", "*")
 
         assert all(key.startswith("{headgate}:") for key in keys)
-        assert len(keys) == 7
+        assert len(keys) == 8
         assert not {"cmdstat_scan", "cmdstat_keys"} & set(used)
 
     async def test_bindings_are_bounded_and_the_least_recently_used_go(self):
