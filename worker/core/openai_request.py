@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from worker.core.chat_answer import tool_call
 from worker.core.history import Utterance, turns_of
 from worker.core.message import Block
 from worker.core.openai_content import parts_of, text_of
@@ -80,9 +81,7 @@ def _assistant(turn: Utterance) -> Iterator[Block]:
 
 
 def _call(block: Block) -> Block:
-    arguments = msgspec.json.encode(block.get("input") or {}).decode()
-    function = {"name": block.get("name"), "arguments": arguments}
-    return {"id": block.get("id"), "type": "function", "function": function}
+    return tool_call(block, msgspec.json.encode(block.get("input") or {}).decode())
 
 
 def _user_turn(blocks: Sequence[Block]) -> Iterator[Block]:
