@@ -84,8 +84,8 @@ class Recovery:
         doubted = await self._doubted(now + every / 2)
         self._since = {key: self._since.get(key, now) for key in doubted}
         for key, rest in doubted.items():
-            if now - self._since[key] >= every:
-                await self._try(key, rest, now)
+            if now - self._since[key] >= every and await self._try(key, rest.reason, now):
+                self._since[key] = now
 
     async def _doubted(self, beyond: float) -> dict[Key, Cooldown]:
         return {
@@ -95,29 +95,34 @@ class Recovery:
             for family, rest in doubtful(status.cooldowns, beyond).items()
         }
 
-    async def _try(self, key: Key, rest: Cooldown, now: float) -> None:
-        """Put one rest to the test, unless another replica has done so."""
+    async def _try(self, key: Key, reason: Reason, now: float) -> bool:
+        """Put one rest to the test; False if it is another replica's turn, or none's."""
         account, family = key
         model = trial_model(family, self._models, self.policy.model)
-        slot = None if model is None else await self._turn(account)
+        slot = None if model is None else await self._turn(account, now)
         if model is None or slot is None:
-            return
+            return False
         try:
             verdict = await self._ask(account, family, model)
         finally:
-            pause = Cooldown(now + (self.policy.every or 0.0), Reason.BURST)
-            self._store.settle(slot, Settlement(cooldown=pause))
-        self._since[key] = now
+            self._store.settle(slot, Settlement())
         kind = "none" if verdict is None else verdict.kind
         log.info("account tried", account=account, family=family, verdict=kind)
         self._events.account_tried(account, kind)
         if verdict is not None:
-            await self._learn(key, rest.reason, verdict, now)
+            await self._learn(key, reason, verdict, now)
+        return True
 
-    async def _turn(self, account: AccountName) -> Slot | None:
-        own = Candidate(AccountName(f"{account}/trial"), 1)
-        found = await self._store.claim(Wish(secrets.token_hex(8), None, ANY_MODEL, (own,)))
-        return found if isinstance(found, Slot) else None
+    async def _turn(self, account: AccountName, now: float) -> Slot | None:
+        """Get the slot of a trial; the next is given `every` later, whatever becomes of this."""
+        own = AccountName(f"{account}/trial")
+        wish = Wish(secrets.token_hex(8), None, ANY_MODEL, (Candidate(own, 1),))
+        found = await self._store.claim(wish)
+        if not isinstance(found, Slot):
+            return None
+        pause = Cooldown(now + (self.policy.every or 0.0), Reason.BURST)
+        await self._store.rest(own, ANY_MODEL, pause)
+        return found
 
     async def _learn(self, key: Key, reason: Reason, verdict: Verdict, now: float) -> None:
         """Wake what served; what still refuses may say until when."""

@@ -1,5 +1,6 @@
 """Hours of rest in a moment: the store's clock is a number, and looks come when it says."""
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,7 @@ from proxy.core.verdict import Kind, Scope, Verdict
 from proxy.metrics import Metrics
 from proxy.recovery import Recovery
 from proxy.store.memory import MemoryStore
-from tests.proxy.pool_rig import HAIKU, OPUS, A, rig
+from tests.proxy.pool_rig import HAIKU, OPUS, A, rig, until
 from tests.proxy.store.factories import on_redis
 
 START, LOOK, HOUR, DAY = 1_000_000.0, 30, 3600, 86_400
@@ -26,10 +27,13 @@ class Provider:
     refusal: Verdict | None = QUOTA
     lifted_at: float = START + 99 * DAY
     now: float = START
+    stuck: bool = False
     asked: list = field(default_factory=list)
 
     async def ask(self, account, family, model):
         self.asked.append((self.now, account, family, model))
+        if self.stuck:
+            await asyncio.Event().wait()
         return OK if self.now >= self.lifted_at else self.refusal
 
 
@@ -160,6 +164,25 @@ async def test_without_trials_nothing_is_sent():
         await team.pass_time(2 * HOUR)
 
     assert team.provider.asked == []
+
+
+async def test_a_replica_that_ends_in_mid_trial_leaves_the_pace_as_it_is():
+    async with fleet(long_rest(), 2, stuck=True) as team, asyncio.TaskGroup() as group:
+        mortal, heir = team.recoveries
+        for recovery in team.recoveries:
+            await recovery.look(START)
+        team.provider.now += 900
+        trial = group.create_task(mortal.look(team.provider.now))
+        await until(lambda: team.provider.asked)
+        trial.cancel()
+        await asyncio.wait([trial])
+        await heir.look(team.provider.now)
+        at_once = len(team.provider.asked)
+        team.provider.stuck = False
+        team.provider.now += 901
+        await heir.look(team.provider.now)
+
+    assert (at_once, len(team.provider.asked)) == (1, 2)
 
 
 async def test_trials_are_no_rests_of_accounts_to_anybody_else():
