@@ -4,7 +4,7 @@ It begins with what was known last. New sessions go where every replica would pl
 candidates come in the order of the session's own draw.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from proxy.core.account import ANY_MODEL, AccountName, AccountState, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.base import (
+    Beat,
     Candidate,
     Placing,
     Refusal,
@@ -26,6 +27,9 @@ from proxy.store.base import (
 from proxy.store.gate import Rest
 from proxy.store.memory import MemoryStore
 
+News = tuple[AccountName, ModelFamily, Cooldown]
+"""That an account, or a family on it, rests."""
+
 AT_ONCE: Final = 100
 """Bindings that are told in one operation."""
 
@@ -33,8 +37,8 @@ AT_ONCE: Final = 100
 class Shared(Store, Protocol):
     """A store that may be away: what is awaited raises StoreAwayError then."""
 
-    async def beat(self) -> int:
-        """Say, by a write, that this replica lives; how many do."""
+    async def beat(self) -> Beat:
+        """Say, by a write, that this replica lives."""
 
     async def adopt(self, bindings: Sequence[tuple[str, AccountName]]) -> None:
         """Bind sessions, those apart that are bound."""
@@ -45,13 +49,21 @@ class Known:
 
     def __init__(self, replicas: int) -> None:
         self.replicas = replicas
+        self.birth = ""
         self.accounts: Mapping[AccountName, AccountState] = {}
-        self.news: list[tuple[AccountName, ModelFamily, Cooldown]] = []
+        self.news: list[News] = []
 
     def take_in(self, snapshot: Snapshot, news: int) -> None:
         """Know the fleet anew; the snapshot tells of so many of the news already."""
         self.accounts = snapshot.accounts
         del self.news[:news]
+
+    def rests(self) -> Iterator[News]:
+        """Every cooldown that is known."""
+        for account, state in self.accounts.items():
+            for family, cooldown in state.cooldowns.items():
+                yield account, family, cooldown
+        yield from self.news
 
 
 class Alone(MemoryStore):

@@ -147,6 +147,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     accounts: Mapping[AccountName, AccountState] = {}
 
 
+class Beat(msgspec.Struct, frozen=True, array_like=True):
+    """How many replicas live; and whose birth the shared state tells: another's forgot all."""
+
+    replicas: int
+    birth: str
+
+
 class Listener(Protocol):
     """Hears what changed in the store, whichever replica changed it. Must not block."""
 

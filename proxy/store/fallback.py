@@ -206,17 +206,27 @@ class FallbackStore:
 
     async def _see(self) -> None:
         news = len(self._known.news)
-        self._known.replicas = await self._shared.beat()
+        await self._beat()
         snapshot = await self._shared.snapshot()
         self._offset = snapshot.now - time.monotonic()
         self._known.take_in(snapshot, news)
+
+    async def _beat(self) -> None:
+        """Say that this replica lives. A store that forgot all is reminded of what matters."""
+        beat, known = await self._shared.beat(), self._known
+        if known.birth not in {"", beat.birth}:
+            for account, family, cooldown in tuple(known.rests()):
+                await self._shared.rest(account, family, cooldown)
+            if self._alone is None:
+                await self._shared.renew(tuple(self._held.values()))
+        known.birth, known.replicas = beat.birth, beat.replicas
 
     async def _return(self, alone: Alone) -> None:
         """Teach the shared store what it missed, and claim there from then on.
 
         The leases are renewed before any claim that comes later: what runs, counts.
         """
-        await self._shared.beat()
+        await self._beat()
         await alone.teach((await self._shared.snapshot()).now)
         self._alone, self._back_at = None, time.monotonic()
         await self._shared.renew(tuple(self._held.values()))

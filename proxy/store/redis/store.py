@@ -12,6 +12,7 @@ from proxy.core.account import AccountName, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.away import Away, StoreAwayError
 from proxy.store.base import (
+    Beat,
     Listener,
     Nobody,
     Refusal,
@@ -118,9 +119,9 @@ class RedisStore:
         states = wire.read_states(await self.operations.ask("snapshot"))
         return Snapshot(self._now, {state.name: state.told() for state in states})
 
-    async def beat(self) -> int:
-        """Say, by a write, that this replica lives; how many do."""
-        return wire.read_count(await self.operations.ask("beat"))
+    async def beat(self) -> Beat:
+        """Say, by a write, that this replica lives."""
+        return wire.read_beat(await self.operations.ask("beat"))
 
     async def adopt(self, bindings: Sequence[tuple[str, AccountName]]) -> None:
         """Bind sessions, those apart that are bound."""

@@ -9,7 +9,15 @@ from proxy.core.account import AccountName, AccountState, ModelFamily
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.core.ranking import BOUND
 from proxy.store.affinity import SLACK
-from proxy.store.base import LIMIT_REASONS, SOFT_REASONS, Placing, Refusal, Slot, StorePolicy
+from proxy.store.base import (
+    LIMIT_REASONS,
+    SOFT_REASONS,
+    Beat,
+    Placing,
+    Refusal,
+    Slot,
+    StorePolicy,
+)
 from proxy.store.gate import ESTIMATED, SHRINK
 
 Operation = tuple[object, ...]
@@ -78,7 +86,7 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
 
 pack: Final = msgspec.msgpack.Encoder().encode
 read_answer: Final = msgspec.msgpack.Decoder(Answer).decode
-read_count: Final = msgspec.msgpack.Decoder(int).decode
+read_beat: Final = msgspec.msgpack.Decoder(Beat).decode
 read_found: Final = msgspec.msgpack.Decoder(Found).decode
 read_states: Final = msgspec.msgpack.Decoder(tuple[State, ...]).decode
 read_told: Final = msgspec.msgpack.Decoder(Told).decode

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from proxy.core.account import ANY_MODEL
 from proxy.store.away import Away, StoreAwayError
+from proxy.store.base import Beat
 from proxy.store.fallback import FallbackPolicy, FallbackStore
 from proxy.store.memory import MemoryStore
 from tests.proxy.store.factories import POLICY, Clock
@@ -17,6 +18,7 @@ class FickleStore(MemoryStore):
     def __init__(self, clock, replicas=1):
         super().__init__(POLICY, clock)
         self.replicas = replicas
+        self.birth = "first"
         self.away = None
         self.told = deque()
 
@@ -47,7 +49,12 @@ class FickleStore(MemoryStore):
 
     async def beat(self):
         self._there()
-        return self.replicas
+        return Beat(self.replicas, self.birth)
+
+    def forget(self):
+        """As after a restart that found nothing."""
+        self.birth += "!"
+        self.gates.clear()
 
     async def adopt(self, bindings):
         self._there()

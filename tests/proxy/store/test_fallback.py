@@ -235,3 +235,31 @@ class TestReturning:
                 await both.regain()
 
         assert pauses == [1, 2, 4, 4]
+
+
+class TestForgetting:
+    @pytest.mark.parametrize("away", [True, False])
+    async def test_a_store_that_forgot_all_is_reminded(self, both, away):
+        until = both.clock.now + HOUR
+        await both.store.rest(A, ANY_MODEL, Cooldown(until, Reason.QUOTA))
+        await fill(both.store, B, 2)
+        await both.store._look()
+        if away:
+            await both.lose()
+        both.shared.forget()
+
+        await both.regain()
+
+        assert (await state(both.shared, A)).cooldowns == {ANY_MODEL: Cooldown(until, Reason.QUOTA)}
+        assert (await state(both.shared, B)).in_flight == 2
+
+    async def test_what_was_woken_alone_stays_awake(self, both):
+        await both.store.rest(A, ANY_MODEL, Cooldown(both.clock.now + HOUR, Reason.AUTH))
+        await both.store._look()
+        await both.lose()
+        await both.store.wake(A, ANY_MODEL, Reason.AUTH)
+        both.shared.forget()
+
+        await both.regain()
+
+        assert (await state(both.shared, A)).cooldowns == {}

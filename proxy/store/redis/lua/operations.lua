@@ -75,13 +75,18 @@ function operations.adopt(found)
   end
 end
 
--- Say that this replica lives; how many do.
+-- Say that this replica lives; how many do, and since when this state has been kept.
 function operations.beat()
   local index = key('replicas')
   redis.call('ZADD', index, now, batch.origin)
   redis.call('ZREMRANGEBYSCORE', index, '-inf', now - REPLICA_LIFE)
   redis.call('PEXPIRE', index, milliseconds(REPLICA_LIFE))
-  return redis.call('ZCARD', index)
+  local birth = redis.call('GET', key('birth'))
+  if not birth then
+    birth = batch.origin .. ' ' .. now
+    redis.call('SET', key('birth'), birth)
+  end
+  return {redis.call('ZCARD', index), birth}
 end
 
 -- What other replicas told after an entry of the stream, and where it ends now; without an entry,
