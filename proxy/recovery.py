@@ -7,6 +7,7 @@ at a time in the whole fleet, and the store keeps the pace, whichever replica ha
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Never, Protocol
 
@@ -16,7 +17,8 @@ from proxy.core.account import ANY_MODEL, AccountName, ModelFamily
 from proxy.core.cooldown import BackoffPolicy, Cooldown, Reason, cooldown_after
 from proxy.core.recovery import doubtful, trial_model
 from proxy.core.verdict import Kind, Verdict
-from proxy.pool import AccountPool
+from proxy.errors import ProxyError
+from proxy.pool import AccountPool, Call
 from proxy.store.base import Candidate, Settlement, Slot, Store, Wish
 
 log = structlog.get_logger(__name__)
@@ -129,7 +131,16 @@ class Recovery:
         account, family = key
         if verdict.kind is Kind.OK:
             await self._store.wake(account, family, reason)
+            await self._prove(account, family, verdict)
             return
         told = cooldown_after(verdict, 1, now, BackoffPolicy(), 0.0)
         if told is not None and told.reason is reason:
             await self._store.rest(account, family, told)
+
+    async def _prove(self, account: AccountName, family: ModelFamily, verdict: Verdict) -> None:
+        """Let the trial be the one request that goes first, unless a client's is faster."""
+        others = {status.name for status in await self._pool.states()} - {account}
+        call = Call(f"trial-{account}", "headgate", None, family, max_wait=0.0)
+        with suppress(ProxyError):
+            async with self._pool.lease(call, others) as lease:
+                lease.verdict = verdict

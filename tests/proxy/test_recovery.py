@@ -12,7 +12,7 @@ from proxy.core.verdict import Kind, Scope, Verdict
 from proxy.metrics import Metrics
 from proxy.recovery import Recovery
 from proxy.store.memory import MemoryStore
-from tests.proxy.pool_rig import HAIKU, OPUS, A, rig, until
+from tests.proxy.pool_rig import HAIKU, OPUS, A, B, accounts, rig, until
 from tests.proxy.store.factories import on_redis
 
 START, LOOK, HOUR, DAY = 1_000_000.0, 30, 3600, 86_400
@@ -102,7 +102,7 @@ async def test_a_recovery_is_found_within_half_an_hour(replicas, lifted_after, r
         await team.pass_time(DAY)
 
         assert team.provider.now - lifted_at <= 1800
-        assert (await team.rigs[0].status(A)).state == "probation"
+        assert await team.rests() == {}
 
 
 async def test_nothing_is_sent_in_the_last_minutes_before_a_reset():
@@ -164,6 +164,17 @@ async def test_without_trials_nothing_is_sent():
         await team.pass_time(2 * HOUR)
 
     assert team.provider.asked == []
+
+
+async def test_an_account_that_has_recovered_takes_its_share_however_little_there_is_to_do():
+    async with fleet(long_rest(), lifted_at=START + HOUR) as team:
+        one = team.rigs[0]
+        one.pool.replace(accounts("a", "b"))
+        before = {await one.serve(f"s{n}") for n in range(20)}
+        await team.pass_time(2 * HOUR)
+        after = {await one.serve(f"t{n}") for n in range(20)}
+
+    assert (before, after) == ({B}, {A, B})
 
 
 async def test_a_replica_that_ends_in_mid_trial_leaves_the_pace_as_it_is():
