@@ -4,14 +4,11 @@ import asyncio
 import base64
 import io
 import json
-import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import aiohttp
 import yaml
@@ -19,78 +16,16 @@ import yaml
 from proxy.access_log import AccessLog
 from proxy.app import App
 from proxy.config import load
+from tests.e2e.programs import ROOT, Process, environment
 from tests.simulator_rig import Simulator
 from tests.worker.engines.cli_rig import COMMAND as CLI
 
-ROOT = Path(__file__).parents[2]
 KEY = "team-key-0123456789abcdef"
 WORKER_TOKEN = "worker-token-0123456789abcdef"
 MODEL = "claude-sonnet-5-5"
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-
-
-def environment(**more: str) -> dict[str, str]:
-    """A scrubbed environment: nothing of the developer's reaches a process of ours."""
-    return {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **more}
-
-
-class Process:
-    """A command of ours; `url` is the last word of the first line that it prints."""
-
-    url: str
-    process: asyncio.subprocess.Process
-
-    def __init__(self, *argv: str, env: dict[str, str] | None = None, out: Path) -> None:
-        self._argv = argv
-        self._env = env or environment()
-        self._out = out
-
-    async def __aenter__(self) -> Self:
-        with self._out.open("ab") as out:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *self._argv,
-                cwd=ROOT,
-                env=self._env,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=out,
-            )
-        line = await asyncio.wait_for(self.process.stdout.readline(), 30)
-        assert line, f"{self._argv[0]} did not start: {self._out.read_text()}"
-        self.url = line.decode().split()[-1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self.process.returncode is None:
-            self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), 10)
-            except TimeoutError:
-                self.process.kill()
-        await self.process.communicate()
-
-
-async def run(*argv, env, cwd=None):
-    """Run a client to its end; what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        env=env,
-        cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, errors = await asyncio.wait_for(process.communicate(), 60)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
-    assert process.returncode == 0, errors.decode() + out.decode()
-    return out.decode()
 
 
 def worker(name: str, engine: dict, folder: Path, **more: object) -> Process:

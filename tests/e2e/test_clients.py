@@ -6,13 +6,13 @@ import uuid
 import anthropic
 import pytest
 
+from tests.e2e.programs import run
 from tests.e2e.rig import (
     CLI,
     KEY,
     MODEL,
     cli_engine,
     environment,
-    run,
     served_by,
     team,
     worker,

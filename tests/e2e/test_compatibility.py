@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e import compatibility
+from tests.e2e.programs import run
 from tests.e2e.rig import (
     CLI,
     KEY,
@@ -22,7 +23,6 @@ from tests.e2e.rig import (
     api_engine,
     cli_engine,
     environment,
-    run,
     served_by,
     team,
     worker,
