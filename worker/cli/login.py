@@ -71,9 +71,7 @@ class LoginWatch:
         self._seen = stamp
         found = await login(self._launch)
         expires_at = found.expires_at or expiry(self._credentials)
-        now = self._clock()
-        ok = found.ok and not (expires_at and expires_at <= now)
-        self.login = replace(found, ok=ok, expires_at=expires_at, checked_at=now)
+        self.login = replace(found, expires_at=expires_at, checked_at=self._clock())
 
     async def _watch(self) -> None:
         while True:
@@ -82,7 +80,7 @@ class LoginWatch:
             await self._look()
 
     async def _reason_to_look(self) -> None:
-        usual = _WHILE_WORKING if self.login.ok else _WHILE_BROKEN
+        usual = _WHILE_WORKING if self.login.works_at(self._clock()) else _WHILE_BROKEN
         with suppress(TimeoutError):
             async with asyncio.timeout(usual):
                 while self._stamp() == self._seen:

@@ -38,6 +38,10 @@ class Login:
     method: str | None = None
     checked_at: float | None = None
 
+    def works_at(self, now: float) -> bool:
+        """Whether it is good and has not run out."""
+        return self.ok and (self.expires_at is None or self.expires_at > now)
+
 
 @dataclass(frozen=True, slots=True)
 class Slots:

@@ -133,7 +133,8 @@ class CliEngine:
             return Login(ok=False)
         barred = limit is not None and limit.kind is Kind.AUTH
         refused = barred and self._standing.limited_at >= self._login.renewed_at
-        return replace(self._login.login, ok=self._login.login.ok and not refused)
+        login = self._login.login
+        return replace(login, ok=login.works_at(self._clock()) and not refused)
 
     def _place(self, turn: Turn) -> AbstractContextManager[Path | None]:
         """Where the turn works, if that is a folder of its conversation's own."""

@@ -60,9 +60,10 @@ async def test_a_login_that_was_done_again_is_seen_by_its_file(tmp_path):
 
 async def test_a_login_past_its_end_does_not_work_whatever_the_cli_says(tmp_path):
     (tmp_path / "answer").write_text("true")
-    (tmp_path / "credentials").write_text(stored(expiresAt=NOW * 1000 - 1))
+    (tmp_path / "credentials").write_text(stored(expiresAt=NOW * 1000))
     async with watch(tmp_path) as watching:
-        assert watching.login == Login(ok=False, expires_at=NOW - 0.001, checked_at=NOW)
+        assert watching.login.works_at(NOW - 1)
+        assert not watching.login.works_at(NOW)
 
 
 @pytest.mark.parametrize(

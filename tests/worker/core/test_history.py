@@ -58,6 +58,22 @@ def test_what_means_the_same_is_the_same_conversation(same):
     assert remembered(*same) == remembered(*HELLO)
 
 
+def test_two_folders_of_one_client_share_no_process():
+    asked = prompt(("user", "hello"))
+    memories = {conversation_of("alice", asked, place).memory for place in ("", "one", "two")}
+
+    assert len(memories) == 3
+
+
+def test_steps_that_a_client_sends_back_are_no_part_of_what_was_said():
+    steps = [{"type": "mcp_tool_use", "id": "t"}, {"type": "mcp_tool_result", "tool_use_id": "t"}]
+    told = ("assistant", [text("one"), *steps, text("two")])
+    untold = ("assistant", [text("one"), text("two")])
+
+    assert remembered(("user", "a"), told) == remembered(("user", "a"), untold)
+    assert len(cli_blocks(Utterance(*told))) == 2
+
+
 @pytest.mark.parametrize(
     ("messages", "fields"),
     [

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -27,11 +28,20 @@ def test_a_process_without_tools_gets_no_hooks_and_no_tool_server():
     assert request == {"subtype": "initialize", "systemPrompt": ["Be brief."]}
 
 
-def test_with_tools_every_call_is_asked_about():
+def test_with_tools_every_call_of_them_is_asked_about():
     request = told(lines.initialize([], LOOK))["request"]
 
     assert request["sdkMcpServers"] == ["c"]
-    assert request["hooks"]["PreToolUse"][0]["hookCallbackIds"]
+    (hook,) = request["hooks"]["PreToolUse"]
+    assert hook["hookCallbackIds"]
+    assert re.fullmatch(hook["matcher"], "mcp__c__look")
+    assert not re.fullmatch(hook["matcher"], "Bash")
+
+
+def test_a_system_prompt_takes_the_place_of_the_clis_or_stands_behind_it():
+    request = told(lines.initialize(["One.", "Two."], Toolbox(), append=True))["request"]
+
+    assert request == {"subtype": "initialize", "appendSystemPrompt": "One.\n\nTwo."}
 
 
 def test_a_user_turn_is_never_a_command():
