@@ -38,6 +38,7 @@ _FIXED: Final = {
 }
 _PLAIN: Final = {"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1"}
 _CLOUDS: Final = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX")
+_LATER: Final = 10.0
 _KEYED: Final = ("ANTHROPIC_API_KEY", *_CLOUDS)
 _TIERS: Final = ("haiku", "opus", "sonnet")
 
@@ -57,7 +58,8 @@ def environment(
     """Everything a process gets. `login` holds the credential and where to send it.
 
     A keyed login may try once again, because only the notice of that tells how long to wait;
-    the turn ends with the notice. `timeout` is in seconds, of one call to the provider.
+    the turn ends with the notice. `timeout` is in seconds, of one call to the provider; the CLI
+    gives up a little later, because its own words do not tell a time-out from a broken stream.
     """
     retries = "1" if any(name in login for name in _KEYED) else "0"
     return {
@@ -69,7 +71,7 @@ def environment(
         "HOME": str(home),
         "CLAUDE_CONFIG_DIR": str(config_dir),
         "CLAUDE_CODE_MAX_RETRIES": retries,
-        "API_TIMEOUT_MS": str(int(timeout * 1000)),
+        "API_TIMEOUT_MS": str(int((timeout + _LATER) * 1000)),
     }
 
 

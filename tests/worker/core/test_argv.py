@@ -16,7 +16,7 @@ def test_nothing_is_inherited_and_the_login_cannot_undo_what_a_worker_needs():
     assert found["X"] == "1"
     assert found["DISABLE_COMPACT"] == "1"
     assert (found["HOME"], found["CLAUDE_CONFIG_DIR"]) == ("/srv/alice", "/srv/alice/config")
-    assert found["API_TIMEOUT_MS"] == "300000"
+    assert found["API_TIMEOUT_MS"] == "310000"
     assert not any("KEY" in name or "TOKEN" in name for name in found)
 
 
