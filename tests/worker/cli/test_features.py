@@ -23,7 +23,7 @@ def stand_in(folder: Path, script: str) -> Launch:
 @pytest.mark.cli
 async def test_the_cli_that_this_worker_is_made_for_has_everything(tmp_path):
     real = launch_of(settings(tmp_path, "http://127.0.0.1:9"))
-    found = await survey(real, 10, trial=True)
+    found = await survey(real, 30, trial=True)
 
     assert found.features == dict.fromkeys(FEATURES, True)
     assert found.version.startswith("2.")
@@ -31,9 +31,13 @@ async def test_the_cli_that_this_worker_is_made_for_has_everything(tmp_path):
     assert not list(real.scratch.iterdir())
 
 
-@pytest.mark.parametrize("script", [OBEDIENT, MUTE, "raise SystemExit"])
-async def test_what_never_asks_the_provider_has_nothing_that_must_be_seen_there(tmp_path, script):
-    found = await features(stand_in(tmp_path, script), 1)
+@pytest.mark.parametrize(
+    ("script", "patience"), [(OBEDIENT, 20), (MUTE, 0.5), ("raise SystemExit", 20)]
+)
+async def test_what_never_asks_the_provider_has_nothing_that_must_be_seen_there(
+    tmp_path, script, patience
+):
+    found = await features(stand_in(tmp_path, script), patience)
 
     assert set(found) == set(FEATURES)
     assert found["partial_messages"] is (script is OBEDIENT)
@@ -42,7 +46,7 @@ async def test_what_never_asks_the_provider_has_nothing_that_must_be_seen_there(
 
 async def test_a_cli_without_what_every_answer_needs_is_refused(tmp_path):
     with pytest.raises(WorkerError, match="settings"):
-        await survey(stand_in(tmp_path, OBEDIENT), 5, trial=True)
+        await survey(stand_in(tmp_path, OBEDIENT), 20, trial=True)
 
 
 async def test_a_command_that_does_not_start_is_refused(tmp_path):
@@ -52,7 +56,7 @@ async def test_a_command_that_does_not_start_is_refused(tmp_path):
 
 
 async def test_without_a_trial_a_cli_is_believed(tmp_path):
-    found = await survey(stand_in(tmp_path, OBEDIENT), 5, trial=False)
+    found = await survey(stand_in(tmp_path, OBEDIENT), 20, trial=False)
 
     assert found.features == dict.fromkeys(FEATURES, True)
 

@@ -236,7 +236,7 @@ async def test_what_rests_longest_makes_room_in_memory(tmp_path):
 
 
 async def test_work_is_not_ended_for_memory_but_waited_for(tmp_path):
-    async with pool(tmp_path, memory=TWO_BY_GUESS, patience=0.1) as made:
+    async with pool(tmp_path, memory=TWO_BY_GUESS, patience=1.0) as made:
         async with made.hold(b""), AsyncExitStack() as stack:
             await stack.enter_async_context(made.hold(b""))
             with pytest.raises(UnavailableError, match="memory"):
