@@ -92,7 +92,7 @@ async def workers(count):
         yield [await stack.enter_async_context(RawWorker(ANSWER)) for _ in range(count)]
 
 
-async def becomes(true, seconds=10):
+async def becomes(true, seconds=20):
     """Ask again and again until it is so."""
     deadline = time.monotonic() + seconds
     while not (found := await true()):

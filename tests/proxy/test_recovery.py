@@ -93,9 +93,11 @@ async def test_an_account_that_stays_limited_is_asked_four_times_an_hour_at_most
     assert all(sum(at <= one < at + HOUR for one in times) <= 4 for at in times)
 
 
-@pytest.mark.parametrize("replicas", [1, 3])
-@pytest.mark.parametrize("lifted_after", [1, 600, 1000, 5000, 12_345, DAY - 1900, DAY - 400])
-@pytest.mark.parametrize("reason", [Reason.QUOTA, Reason.BILLING, Reason.AUTH])
+@pytest.mark.parametrize("lifted_after", [1, 1000, 12_345, DAY - 1900, DAY - 400])
+@pytest.mark.parametrize(
+    ("reason", "replicas"),
+    [(Reason.QUOTA, 1), (Reason.QUOTA, 3), (Reason.BILLING, 1), (Reason.AUTH, 1)],
+)
 async def test_a_recovery_is_found_within_half_an_hour(replicas, lifted_after, reason):
     lifted_at = START + lifted_after
     async with fleet(long_rest(reason), replicas, lifted_at=lifted_at) as team:
