@@ -20,6 +20,7 @@ MODEL = "claude-sonnet-5-5"
 _LOGIN = "sim-bench"
 _FIRST = b"content_block_delta"
 _CLI = ("-p", "--verbose", "--output-format=stream-json", "--include-partial-messages")
+_CALM = 0.2
 _PIPE, _NOWHERE = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
 Messages = Sequence[Mapping[str, str]]
 
@@ -34,6 +35,13 @@ class Service:
     def cpu(self) -> float:
         """Seconds of CPU that it and its children have used, user and system."""
         return sum(sum(process.cpu_times()[:2]) for process in (self.process, *self.children()))
+
+    async def rest(self) -> None:
+        """Wait until little of it works any more: new processes are ready, old ones have ended."""
+        before, used = -1.0, self.cpu()
+        while abs(used - before) > _CALM / 10:
+            await asyncio.sleep(_CALM)
+            before, used = used, self.cpu()
 
     def children(self) -> Sequence[psutil.Process]:
         return self.process.children(recursive=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.stage import Messages, Stage, stage
 
 ANSWER = "an answer of some words"
+CLI = "bare CLI, cold"
 MEGABYTE = 1024 * 1024
 Figures = Mapping[str, Sequence[float]]
 Result = tuple[Figures, tuple[float, float, float]]
@@ -33,15 +34,20 @@ def asked(topic: str, turns: int) -> Messages:
 
 
 async def rounds(on: Stage, number: int) -> Figures:
-    """Seconds to the first event, by kind of turn."""
+    """Seconds to the first event, by kind of turn; each begins when all is calm."""
     found: dict[str, list[float]] = {}
     for topic in map(str, range(number)):
         first, second = asked(topic, 1), asked(topic, 2)
-        found.setdefault("bare API", []).append(await on.first_event(on.provider, second))
-        found.setdefault("bare CLI, cold", []).append(await on.bare_cli(first[0]["content"]))
-        found.setdefault("worker, cold", []).append(await on.first_event(on.cold, first))
-        found.setdefault("worker, warm process", []).append(await on.first_event(on.warm, first))
-        found.setdefault("worker, turn 2", []).append(await on.first_event(on.warm, second))
+        for kind, service, messages in (
+            ("bare API", on.provider, second),
+            ("worker, cold", on.cold, first),
+            ("worker, turn 2", on.cold, second),
+            ("worker, warm process", on.warm, first),
+        ):
+            await service.rest()
+            found.setdefault(kind, []).append(await on.first_event(service, messages))
+        await on.warm.rest()
+        found.setdefault(CLI, []).append(await on.bare_cli(first[0]["content"]))
     return found
 
 
@@ -67,7 +73,7 @@ async def load(on: Stage, conversations: int, seconds: float) -> tuple[float, fl
 def report(found: Figures, loaded: tuple[float, float, float]) -> None:
     """One table of medians, and whether the goals are met."""
     median = {kind: statistics.median(seconds) * 1000 for kind, seconds in found.items()}
-    api, cold = median["bare API"], median["bare CLI, cold"]
+    api, cold = median["bare API"], median[CLI]
     print(f"{'first event':24}{'ms':>8}{'over the API':>14}{'of the bare CLI':>17}")
     for kind, ms in median.items():
         print(f"{kind:24}{ms:8.0f}{ms - api:+14.0f}{ms / cold:16.2f}x")
