@@ -7,14 +7,17 @@ that a newcomer cannot take it first and a wake-up is never lost with a waiter t
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Never, Protocol
+from typing import Final, Never, Protocol
 
 from proxy.core.account import AccountName
-from proxy.core.fairness import FairQueue
-from proxy.core.fairness import Ticket as Place
+from proxy.core.fairness import FairQueue, Ticket
+from proxy.core.forecast import Forecast
 from proxy.errors import ProxyError, QueueFullError
 from proxy.store.base import Refusal, Slot
 from proxy.waiter import Waiter
+
+LATEST: Final = 30.0
+"""Whom the line is too long for may come again after so many seconds, whatever its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Admission:
         self._give_back = give_back
         self._events = events
         self._queue: FairQueue[Waiter] = FairQueue(policy.max_requests, policy.max_bytes)
+        self.forecast = Forecast()
         self._stirred = asyncio.Event()
         self._freed: set[AccountName | None] = set()
         self._offering = False
@@ -85,7 +89,9 @@ class Admission:
         loop = asyncio.get_running_loop()
         granted: asyncio.Future[Slot] = loop.create_future()
         waiter.granted = granted
+        self._check_forecast(waiter, loop.time())
         place = self._join(waiter, news)
+        self.forecast.joined(waiter.place, loop.time())
         timers = self._timers(waiter)
         end = "gone"
         try:
@@ -101,6 +107,7 @@ class Admission:
             for timer in timers:
                 timer.cancel()
             self._queue.remove(place)
+            self.forecast.left(waiter.place, loop.time(), served=end == "granted")
             self._events.queue_left(waiter.priority, end, loop.time() - waiter.came_at)
         return slot
 
@@ -117,9 +124,17 @@ class Admission:
         for place in list(self._queue):
             place.item.fail(error())
 
-    def _join(self, waiter: Waiter, news: int) -> Place[Waiter]:
+    def _check_forecast(self, waiter: Waiter, now: float) -> None:
+        """Refuse at once whom the line would not serve in time, as far as anybody can tell."""
+        wait = self.forecast.wait(waiter.place, now)
+        if wait is not None and now + wait > waiter.deadline:
+            late = min(LATEST, now + wait - waiter.deadline)
+            message = "The line is longer than you would wait."
+            raise QueueFullError(message, retry_after=late + waiter.again_in)
+
+    def _join(self, waiter: Waiter, news: int) -> Ticket[Waiter]:
         call = waiter.call
-        place = Place(waiter, call.client, call.size, call.batch)
+        place = Ticket(waiter, call.client, call.size, call.batch)
         if not self._queue.push(place):
             raise QueueFullError("Too many requests are waiting.", retry_after=waiter.again_in)
         if waiter.refusal is None or news != self.news:
@@ -145,7 +160,7 @@ class Admission:
                 self._queue.put_back(place)
                 self._wake_at(found)
 
-    async def _claim_for(self, place: Place[Waiter]) -> Slot | Refusal:
+    async def _claim_for(self, place: Ticket[Waiter]) -> Slot | Refusal:
         self._offering = True
         try:
             return await self._claim(place.item)

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -14,6 +13,8 @@ from proxy import wiring
 from proxy.access_log import AccessLog
 from proxy.admin import Admin, AdminServer
 from proxy.auth import Authenticator
+from proxy.bookkeeper import Bookkeeper
+from proxy.capacity import CapacityDesk
 from proxy.census import Census
 from proxy.config import Settings
 from proxy.discovery import Finder
@@ -32,6 +33,7 @@ from proxy.recovery import Recovery
 from proxy.reload import Reloader
 from proxy.storage import storage
 from proxy.trial import Trial
+from proxy.usage import UsageReports
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +62,7 @@ class App:
         self.prober = Prober(self.pool, self.store)
         self.lineup = Lineup(self.pool, self.prober)
         self.finder = Finder(lambda: self.lineup.configured, self.lineup.discover, self.metrics)
+        self.books = Bookkeeper(self.storage.ledger, self.metrics, settings.prices, self.pool.now)
         self.upstreams = Upstreams(wiring.upstream_timeouts(settings))
         self.gateway = self._gateway()
         self.recovery = self._recovery()
@@ -105,6 +108,7 @@ class App:
         self.gateway.census.expose_account = settings.expose_account
         self.recovery.policy = wiring.recovery_policy(settings)
         self.operators.token = settings.admin.token
+        self.books.prices = settings.prices
 
     async def drain(self, *, dwell: bool) -> None:
         """Turn unready, serve on for the dwell, then let what runs finish, within the limits."""
@@ -133,15 +137,17 @@ class App:
             upstreams=self.upstreams,
             ways=self.lineup.ways,
             metrics=self.metrics,
+            books=self.books,
             clock=self.pool.now,
             policy=wiring.relay_policy(settings),
             failed=self.prober.hint,
         )
         return Gateway(
             authenticator=Authenticator(settings.clients),
-            quotas=Quotas(time.time),
+            quotas=Quotas(self.storage.ledger, self.pool.now),
             pool=self.pool,
             forwarder=forwarder,
+            capacity=CapacityDesk(self.pool, self.storage.ledger),
             census=Census(self.pool, self.lineup.ways, self.upstreams, settings.expose_account),
             metrics=self.metrics,
             clock=self.pool.now,
@@ -176,7 +182,7 @@ class App:
             last_reload=lambda: self.reloader.last if self.reloader else None,
             duplicates=lambda: self.finder.duplicates,
             notes=lambda: ["store away"] if self.storage.away else [],
-            more=operations.routes(),
+            more=[*operations.routes(), *UsageReports(self.books).routes()],
         )
 
     async def _start_daemons(self, stack: AsyncExitStack) -> None:

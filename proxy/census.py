@@ -60,7 +60,7 @@ class Inquiry:
 
     def respond(self, told: object) -> None:
         """Answer in JSON."""
-        self.exchange.respond(200, [*ours(self.trip.id), JSON], msgspec.json.encode(told))
+        self.exchange.respond(200, [*ours(self.trip), JSON], msgspec.json.encode(told))
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Census:
                 break
         if reply is None:
             raise NoWorkerError("The session's worker does not answer.", retry_after=1)
-        headers = [*ours(inquiry.trip.id), (b"content-type", reply.content_type)]
+        headers = [*ours(inquiry.trip), (b"content-type", reply.content_type)]
         inquiry.exchange.respond(reply.status, headers, reply.body)
 
     async def _sightings(self, inquiry: Inquiry, key: str) -> tuple[Sequence[Session], bool]:

@@ -14,9 +14,10 @@ import structlog
 
 from proxy.access_log import AccessLine, AccessLog
 from proxy.core.dialect import error_body
+from proxy.core.instants import rfc_3339
 from proxy.core.routes import Route, route_of
 from proxy.core.usage import Usage
-from proxy.errors import NoWorkerError, ProxyError
+from proxy.errors import LONG, NoWorkerError, ProxyError
 from proxy.http1.framing import Headers
 from proxy.http1.server import Exchange, Rejection
 from proxy.metrics import Ending, Metrics
@@ -42,7 +43,8 @@ _HERE: Final = {
 class Trip(msgspec.Struct):
     """What is learned of one request on its way: its access line and metrics in the making.
 
-    `first_byte` is in seconds after the request's own first byte.
+    `first_byte` is in seconds after the request's own first byte. `limits` are the headers that
+    tell what is left of the client's own limits.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Trip(msgspec.Struct):
     outcome: str = "ok"
     first_byte: float | None = None
     usage: Usage = Usage()
+    limits: Headers = ()
 
 
 class Edge:
@@ -101,7 +104,7 @@ class Edge:
         line.status = rejection.status
         self._write(trip, line)
         body = error_body(trip.route.dialect, kind, rejection.message, trip.id)
-        return ours(trip.id), body
+        return ours(trip), body
 
     def _abandon(self, exchange: Exchange, trip: Trip) -> None:
         """The task was cancelled: the client has left, or else we are about to stop."""
@@ -117,8 +120,9 @@ class Edge:
         if exchange.started:
             exchange.cut()
             return
-        body = error_body(trip.route.dialect, error.kind, error.message, trip.id)
-        exchange.respond(error.status, [*ours(trip.id), *_advice(error)], body)
+        message = _worded(error, self._clock())
+        body = error_body(trip.route.dialect, error.kind, message, trip.id)
+        exchange.respond(error.status, [*ours(trip), *_advice(error)], body)
 
     def _record(self, exchange: Exchange, trip: Trip) -> None:
         line = AccessLine(
@@ -164,19 +168,26 @@ def _phase(exchange: Exchange, trip: Trip) -> str:
     return "waiting" if trip.account == "-" else "worker"
 
 
-def ours(request_id: str) -> list[tuple[bytes, bytes]]:
-    """The headers of every answer: the request's id, under both SDKs' names."""
-    name = request_id.encode()
-    return [(b"request-id", name), (b"x-request-id", name)]
+def ours(trip: Trip) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer: the request's id, under both SDKs' names, and the limits."""
+    name = trip.id.encode()
+    return [(b"request-id", name), (b"x-request-id", name), *trip.limits]
 
 
 def answer_here(exchange: Exchange, trip: Trip) -> None:
     """Answer what needs no account: a greeting, or the question what a path takes."""
     if exchange.head.method == "OPTIONS":
         allowed = ", ".join((*trip.route.methods, "OPTIONS")).encode()
-        exchange.respond(204, [*ours(trip.id), (b"allow", allowed)], b"")
+        exchange.respond(204, [*ours(trip), (b"allow", allowed)], b"")
     else:
-        exchange.respond(200, [*ours(trip.id), JSON], _HERE[trip.route.name])
+        exchange.respond(200, [*ours(trip), JSON], _HERE[trip.route.name])
+
+
+def _worded(error: ProxyError, now: float) -> str:
+    """The message, with the instant at which a long wait ends."""
+    if error.retry_after is None or error.retry_after <= LONG:
+        return error.message
+    return f"{error.message} Try again at {rfc_3339(now + error.retry_after)}."
 
 
 def _advice(error: ProxyError) -> list[tuple[bytes, bytes]]:

@@ -4,18 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from proxy.bookkeeper import Bookkeeper
 from proxy.core.account import AccountName, ModelFamily
 from proxy.core.evidence import read_verdict
 from proxy.core.limits import windows
 from proxy.core.outcome import Outcome, Refusal
-from proxy.core.usage import Usage
+from proxy.core.usage import Spending, Usage
 from proxy.core.verdict import Kind, Scope, Verdict
-from proxy.edge import Trip, ours
+from proxy.edge import ours
 from proxy.errors import ProxyError, StageTimeoutError, UnreachableError
 from proxy.http1.framing import Headers
 from proxy.http1.upstream import Answer, Upstreams
 from proxy.inbound import Inbound
-from proxy.metrics import Metrics, Spent
+from proxy.metrics import Metrics
 from proxy.pool import Lease
 from proxy.relay import relay
 from proxy.stream import Ending, Manner
@@ -50,6 +51,7 @@ class Forwarder:
     upstreams: Upstreams
     ways: Mapping[AccountName, Way]
     metrics: Metrics
+    books: Bookkeeper
     clock: Callable[[], float]
     policy: RelayPolicy
     failed: Callable[[AccountName], None]
@@ -120,7 +122,7 @@ class Forwarder:
             self.metrics.reset_distrusted(lease.account.name)
 
     def _manner(self, inbound: Inbound, lease: Lease) -> Manner:
-        headers = ours(inbound.trip.id)
+        headers = ours(inbound.trip)
         if self.policy.expose_account:
             headers.append((b"x-headgate-account", lease.account.name.encode()))
 
@@ -129,21 +131,18 @@ class Forwarder:
             lease.answering()
 
         def used(usage: Usage) -> None:
-            self._count_tokens(inbound.trip, usage)
+            self._count_tokens(inbound, lease, usage)
 
         dialect = inbound.trip.route.dialect
         return Manner(headers, dialect, opened, used, self.policy.gate, self.policy.ping)
 
-    def _count_tokens(self, trip: Trip, usage: Usage) -> None:
+    def _count_tokens(self, inbound: Inbound, lease: Lease, usage: Usage) -> None:
+        """Take down a turn's tokens; one that told of none counts if it reached the client."""
+        trip = inbound.trip
         trip.usage = usage
-        if usage.total:
-            tokens = {
-                "input": usage.input,
-                "output": usage.output,
-                "cache_read": usage.cache_read,
-                "cache_write": usage.cache_write,
-            }
-            self.metrics.tokens_spent(Spent(trip.account, trip.client, trip.family, tokens))
+        if usage.total or (trip.route.generative and inbound.exchange.started):
+            account, family = lease.account.name, inbound.call.family
+            self.books.spend(Spending(trip.client, account, family, usage))
 
 
 def texts(headers: Headers) -> dict[str, str]:

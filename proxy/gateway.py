@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from proxy.auth import Authenticator
+from proxy.capacity import CapacityDesk
 from proxy.census import Census, Inquiry
 from proxy.core.account import AccountName
 from proxy.core.outcome import Outcome
 from proxy.core.retry import RESTED, Attempts, RetryBudget, Step, pause
-from proxy.core.routes import check_method
+from proxy.core.routes import CAPACITY, check_method
 from proxy.edge import JSON, Trip, answer_here, ours
 from proxy.errors import ProxyError
 from proxy.forward import Forwarder
@@ -18,7 +19,7 @@ from proxy.http1.exchange import Exchange
 from proxy.inbound import Inbound, read_inbound
 from proxy.metrics import Metrics
 from proxy.pool import AccountPool, Lease
-from proxy.quota import Quotas
+from proxy.quota import Quotas, check_model
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Gateway:
     pool: AccountPool
     forwarder: Forwarder
     census: Census
+    capacity: CapacityDesk
     metrics: Metrics
     clock: Callable[[], float]
     budget: RetryBudget = field(default_factory=RetryBudget)
@@ -42,17 +44,19 @@ class Gateway:
         if trip.route.local or exchange.head.method == "OPTIONS":
             answer_here(exchange, trip)
             return
+        if trip.route.name == CAPACITY:
+            await self.capacity.answer(exchange, trip, client)
+            return
         if trip.route.remembered:
-            with self.quotas.hold(client, None):
+            async with self.quotas.hold(client, trip):
                 await self.census.answer(Inquiry(exchange, trip, client.name))
             return
         inbound = await read_inbound(exchange, trip, client)
         self.budget.earn(exchange.started_at)
-        with self.quotas.hold(client, inbound.model):
-            try:
-                outcome = await self._serve(inbound)
-            finally:
-                self.quotas.spend(client.name, trip.usage.total)
+        if exchange.head.method == "POST":
+            check_model(client, inbound.model)
+        async with self.quotas.hold(client, trip):
+            outcome = await self._serve(inbound)
         if not exchange.started:
             self._refuse(inbound, outcome)
 
@@ -95,5 +99,5 @@ class Gateway:
         if refusal is None:
             raise outcome.told(self.clock())
         inbound.trip.outcome = outcome.verdict.kind
-        headers = [*ours(inbound.trip.id), JSON]
+        headers = [*ours(inbound.trip), JSON]
         inbound.exchange.respond(refusal.status, headers, refusal.body)

@@ -5,13 +5,14 @@ model as a client wrote it. Times are seconds.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Never, Self
 
 import msgspec
 import prometheus_client
 from prometheus_client import Gauge
 
+from proxy.core.usage import Spending
 from proxy.fleet_report import AccountReport, FleetCollector
 from proxy.tallies import Tallies
 
@@ -37,15 +38,6 @@ class Ending(msgspec.Struct, frozen=True):
     outcome: str
     seconds: float
     first_byte: float | None = None
-
-
-class Spent(msgspec.Struct, frozen=True):
-    """Whose tokens were spent where; `tokens` by kind (input, output, cache_read, …)."""
-
-    account: str
-    client: str
-    family: str
-    tokens: Mapping[str, int]
 
 
 class Metrics:
@@ -88,6 +80,7 @@ class Metrics:
         self._tokens = counter(
             "tokens", "As the provider counted.", "account", "client", "family", "kind"
         )
+        self._costs = counter("cost_usd", "By the price table.", "account", "client", "family")
 
     def _name_accounts(self) -> None:
         counter = self._tallies.counter
@@ -131,11 +124,14 @@ class Metrics:
         self._attempts[account, verdict] += 1
         self._attempt_times.observe((account,), seconds)
 
-    def tokens_spent(self, spent: Spent) -> None:
-        """Count the tokens of one answer."""
-        for kind, amount in spent.tokens.items():
-            if amount:
-                self._tokens[spent.account, spent.client, spent.family, kind] += amount
+    def tokens_spent(self, spent: Spending, cost: float | None) -> None:
+        """Count the tokens of one answer, and what they cost (USD) where that is known."""
+        whose = spent.account, spent.client, spent.family
+        for kind in ("input", "output", "cache_read", "cache_write"):
+            if amount := getattr(spent.usage, kind):
+                self._tokens[*whose, kind] += amount
+        if cost:
+            self._costs[whose] += cost
 
     def session_placed(self, placing: str) -> None:
         """Count how a request came to its account."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import structlog
 
@@ -11,6 +11,7 @@ from proxy.admission import Admission, QueuePolicy
 from proxy.claims import ClaimEvents, Claims, PoolPolicy
 from proxy.core.account import ANY_MODEL, Account, AccountName, AccountState, ModelFamily, Window
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.core.forecast import Forecast
 from proxy.core.verdict import Verdict
 from proxy.errors import NoWorkerError
 from proxy.roster import Roster
@@ -19,7 +20,11 @@ from proxy.waiter import Call
 
 log = structlog.get_logger(__name__)
 
+NOT_READY: Final = "not_ready"
+"""The state of an account that is out of service."""
+
 __all__ = [
+    "NOT_READY",
     "AccountPool",
     "AccountStatus",
     "Call",
@@ -160,6 +165,11 @@ class AccountPool:
         """How many requests wait for an account."""
         return self._claims.admission.waiting
 
+    @property
+    def forecast(self) -> Forecast:
+        """How long a newcomer would wait."""
+        return self._claims.admission.forecast
+
     def lease(self, call: Call, skip: Collection[AccountName] = ()) -> Lease:
         """Hold an account (none of `skip`) for the body of an `async with`.
 
@@ -218,7 +228,7 @@ class AccountPool:
             state = rest.reason
         return AccountStatus(
             name=account.name,
-            state=state if unready is None else "not_ready",
+            state=state if unready is None else NOT_READY,
             detail=unready,
             in_flight=known.in_flight,
             limit=known.limit,

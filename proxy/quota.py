@@ -1,60 +1,61 @@
 """The clients' own limits, kept while their requests run."""
 
-from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 from proxy.config import Client
-from proxy.core.quota import ClientUse, Limit, Refused
-from proxy.errors import ClientLimitError, ForbiddenModelError, ProxyError
+from proxy.core.quota import Limit, Refused, may_use
+from proxy.core.rate_headers import limit_headers
+from proxy.edge import Trip
+from proxy.errors import ClientLimitError, ForbiddenModelError
+from proxy.ledger import Ledger
 
-SOON = 1.0
-"""Seconds after which a client at its concurrency limit may try again."""
+MESSAGES = {
+    Limit.CONCURRENCY: "You have as many requests open as you may.",
+    Limit.REQUESTS: "You send more requests a minute than you may.",
+    Limit.TOKENS: "Your tokens for this day are used up.",
+}
 
 
+@dataclass(frozen=True, slots=True)
 class Quotas:
-    """What every client has used, since this process began."""
+    """Counts requests against their clients' limits. `clock` is that of shared instants."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._uses: defaultdict[str, ClientUse] = defaultdict(ClientUse)
+    ledger: Ledger
+    clock: Callable[[], float]
 
-    def hold(self, client: Client, model: str | None) -> "Hold":
-        """Count a request while it runs, in a `with` statement, or raise what forbids it."""
-        use, now = self._uses[client.name], self._clock()
-        refused = use.check(client.limits, model, now)
-        if refused is not None:
-            raise _error(refused)
-        use.commit(client.limits, now)
-        return Hold(use)
-
-    def spend(self, client: str, tokens: int) -> None:
-        """Count an answer's tokens against the client's day (UTC)."""
-        self._uses[client].spend(tokens, self._clock())
+    def hold(self, client: Client, trip: Trip) -> "Hold":
+        """Count a request for the body of an `async with`. Entering raises what forbids it."""
+        return Hold(self, client, trip)
 
 
+@dataclass(slots=True)
 class Hold:
-    """A request that has been counted; its end gives it back."""
+    """A request that is counted until it ends. Who has no limits costs nothing."""
 
-    __slots__ = ("_use",)
+    _quotas: Quotas
+    _client: Client
+    _trip: Trip
 
-    def __init__(self, use: ClientUse) -> None:
-        self._use = use
+    async def __aenter__(self) -> Self:
+        limits = self._client.limits
+        if limits.counted:
+            ledger = self._quotas.ledger
+            found = await ledger.admit(self._trip.id, self._client.name, limits)
+            self._trip.limits = limit_headers(
+                found.allowances, self._trip.route.dialect, self._quotas.clock()
+            )
+            if isinstance(found, Refused):
+                raise ClientLimitError(MESSAGES[found.limit], retry_after=found.retry_after)
+        return self
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._use.release()
+    async def __aexit__(self, *_: object) -> None:
+        if self._client.limits.counted:
+            self._quotas.ledger.release(self._trip.id, self._client.name)
 
 
-def _error(refused: Refused) -> ProxyError:
-    match refused.limit:
-        case Limit.MODEL:
-            return ForbiddenModelError("Your key does not cover this model.")
-        case Limit.CONCURRENCY:
-            return ClientLimitError("You have as many requests open as you may.", retry_after=SOON)
-        case Limit.REQUESTS:
-            message = "You send more requests a minute than you may."
-        case Limit.TOKENS:
-            message = "Your tokens for this day are used up."
-    return ClientLimitError(message, retry_after=refused.retry_after)
+def check_model(client: Client, model: str | None) -> None:
+    """Raise if the client's key does not cover the model."""
+    if not may_use(client.limits, model):
+        raise ForbiddenModelError("Your key does not cover this model.")

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 HOT: Final = frozenset(
     {
-        *("accounts", "discovery", "clients", "admin.token", "expose_account"),
+        *("accounts", "discovery", "clients", "admin.token", "expose_account", "prices"),
         *("queue.max_requests", "queue.max_bytes", "queue.max_wait", "gate.spill_after"),
         *("probing.every", "probing.model"),
         *("retries.share", "retries.floor", "timeouts.first_content", "timeouts.ping"),

@@ -8,6 +8,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from proxy import wiring
 from proxy.config import Settings
+from proxy.ledger import FallbackLedger, Ledger, MemoryLedger, RedisLedger
 from proxy.store.away import FAILURES
 from proxy.store.base import Store
 from proxy.store.connect import connect
@@ -27,6 +28,7 @@ class Storage:
 
     store: Store
     firm: Store
+    ledger: Ledger
     open: AbstractAsyncContextManager[None]
 
     @property
@@ -37,33 +39,39 @@ class Storage:
 
 def storage(settings: Settings, events: FallbackEvents) -> Storage:
     """Make the store; nothing is connected to before it is opened."""
+    days = settings.usage.days
     if settings.store is None:
-        memory = MemoryStore(wiring.store_policy(settings))
-        return Storage(memory, memory, _kept(memory, settings))
+        memory, book = MemoryStore(wiring.store_policy(settings)), MemoryLedger(days=days)
+        return Storage(memory, memory, book, _kept(memory, book, settings))
     policy = wiring.store_policy(settings)
     client = connect(settings.store.link)
     shared = RedisStore(client, policy, wiring.redis_policy(settings, settings.store))
     fallback = FallbackPolicy(settings.store.replicas)
     store = FallbackStore(shared, policy, fallback, events)
-    return Storage(store, shared, _reached(client, shared, store))
+    books = RedisLedger(shared.operations, store.now, days, wiring.renew_every(settings))
+    alone = MemoryLedger(store.now, days=1)
+    ledger = FallbackLedger(books, alone, lambda: store.away)
+    return Storage(store, shared, ledger, _reached(client, shared, store, books))
 
 
 @asynccontextmanager
-async def _kept(memory: MemoryStore, settings: Settings) -> AsyncIterator[None]:
+async def _kept(
+    memory: MemoryStore, ledger: MemoryLedger, settings: Settings
+) -> AsyncIterator[None]:
     """Keep what a memory knows over a restart, if that is wanted."""
     if settings.state_file is None:
         yield
         return
-    async with StateFile(settings.state_file, memory):
+    async with StateFile(settings.state_file, memory, ledger):
         yield
 
 
 @asynccontextmanager
 async def _reached(
-    client: Redis | RedisCluster, shared: RedisStore, store: FallbackStore
+    client: Redis | RedisCluster, shared: RedisStore, store: FallbackStore, ledger: RedisLedger
 ) -> AsyncIterator[None]:
     try:
-        async with shared, store:
+        async with shared, store, ledger:
             yield
     finally:
         with suppress(*FAILURES):

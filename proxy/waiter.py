@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from proxy.core.account import AccountName, ModelFamily
+from proxy.core.forecast import Place
 from proxy.errors import AllLimitedError, NoWorkerError, ProxyError, QueueFullError
 from proxy.store.base import Reach, Refusal, Slot
 
@@ -51,6 +52,10 @@ class Waiter:
     @property
     def priority(self) -> str:
         return "batch" if self.call.batch else "interactive"
+
+    @property
+    def place(self) -> Place:
+        return Place(self.call.family, self.call.client, self.call.batch)
 
     @property
     def kind(self) -> Hashable:

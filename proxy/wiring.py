@@ -20,12 +20,16 @@ def redis_policy(settings: Settings, store: SharedStore) -> RedisPolicy:
     return RedisPolicy(store.prefix, store.link.timeout, settings.queue.max_wait)
 
 
-def pool_policy(settings: Settings) -> PoolPolicy:
+def renew_every(settings: Settings) -> float:
     """Leases are renewed at a third of their life, so that two renewals may fail."""
+    return settings.gate.lease_ttl / 3
+
+
+def pool_policy(settings: Settings) -> PoolPolicy:
     queue = settings.queue
     return PoolPolicy(
         spill_after=settings.gate.spill_after,
-        renew_every=settings.gate.lease_ttl / 3,
+        renew_every=renew_every(settings),
         queue=QueuePolicy(queue.max_requests, queue.max_bytes, queue.max_wait),
     )
 

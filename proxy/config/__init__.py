@@ -20,6 +20,7 @@ from proxy.config.settings import (
     Settings,
     SharedStore,
     Timeouts,
+    Usage,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Settings",
     "SharedStore",
     "Timeouts",
+    "Usage",
     "digest_of",
     "load",
 ]

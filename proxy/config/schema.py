@@ -1,8 +1,9 @@
 """The shape of the configuration file, checked by pydantic, which stays in this package."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -32,6 +33,7 @@ from proxy.config.settings import (
     Count,
     Gate,
     Limits,
+    Pause,
     Priority,
     Probing,
     Queue,
@@ -39,9 +41,14 @@ from proxy.config.settings import (
     Settings,
     SharedStore,
     Timeouts,
+    Usage,
 )
+from proxy.core.account import ModelFamily
+from proxy.core.bill import Price
 from proxy.core.quota import ClientLimits
 from proxy.store.address import Link, Tls
+
+Family = Literal["opus", "sonnet", "haiku", "other"]
 
 
 class LimitsEntry(Entry):
@@ -49,11 +56,10 @@ class LimitsEntry(Entry):
     requests_per_minute: Positive | None = None
     tokens_per_day: Count | None = None
     models: tuple[str, ...] | None = None
+    burst: Count | None = None
 
     def value(self) -> ClientLimits:
-        return ClientLimits(
-            self.concurrency, self.requests_per_minute, self.tokens_per_day, self.models
-        )
+        return ClientLimits(**self.model_dump())
 
 
 class ClientEntry(Entry):
@@ -71,6 +77,18 @@ class ClientEntry(Entry):
         return Client(
             self.name, bytes.fromhex(digest), self.priority, self.limits.value(), self.revoked
         )
+
+
+class PriceEntry(Entry):
+    """USD for a million tokens."""
+
+    input: Pause
+    output: Pause
+    cache_read: Pause
+    cache_write: Pause
+
+    def value(self) -> Price:
+        return Price(**self.model_dump())
 
 
 class AdminEntry(Entry):
@@ -118,6 +136,8 @@ class File(Entry):
     probing: Probing = Probing()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    usage: Usage = Usage()
+    prices: Mapping[Family, PriceEntry] = Field(default_factory=dict)
     expose_account: bool = False
 
     def value(self, reading: Reading) -> Settings:
@@ -138,6 +158,8 @@ class File(Entry):
             probing=self.probing,
             timeouts=self.timeouts,
             limits=self.limits,
+            usage=self.usage,
+            prices={ModelFamily(name): price.value() for name, price in self.prices.items()},
             expose_account=self.expose_account,
             warnings=tuple(dict.fromkeys(reading.warnings)),
             files=reading.files,

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from proxy.core.account import Account
+from proxy.core.bill import Prices
 from proxy.core.quota import ClientLimits
 from proxy.store.address import Link
 
@@ -212,6 +213,13 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """For how many days it is remembered what was used."""
+
+    days: Count = 90
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the proxy is told. `state_file` None keeps nothing over a restart.
 
@@ -236,6 +244,8 @@ class Settings:
     probing: Probing = Probing()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    usage: Usage = Usage()
+    prices: Prices = field(default_factory=dict)
     expose_account: bool = False
     warnings: tuple[str, ...] = ()
     files: Mapping[Path, str] = field(default_factory=dict, compare=False, repr=False)

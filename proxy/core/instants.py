@@ -1,6 +1,7 @@
 """Instants and durations as upstreams write them. Nothing here raises, whatever it is given."""
 
 import re
+from math import ceil
 from typing import Final
 
 DAY: Final = 86_400.0
@@ -16,6 +17,8 @@ SECONDS_FROM: Final = 1e9
 
 MONTHS: Final = range(1, 13)
 DAYS: Final = range(1, 32)
+_FROM_JANUARY: Final = 10
+"""Years begin on 1 March here: leap days come last."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{0,18})?", re.ASCII)
 _DURATION = re.compile(
@@ -58,6 +61,33 @@ def parse_seconds(text: str) -> float | None:
     """A plain number of seconds, not negative."""
     text = text.strip()
     return float(text) if len(text) <= LONGEST and _NUMBER.fullmatch(text) else None
+
+
+def rfc_3339(instant: float) -> str:
+    """Write an instant (epoch seconds) in UTC, to the next whole second."""
+    whole = ceil(instant)
+    of_day = whole % int(DAY)
+    time = f"{of_day // 3600:02}:{of_day // 60 % 60:02}:{of_day % 60:02}"
+    return f"{date_of(whole // int(DAY))}T{time}Z"
+
+
+def date_of(day: int) -> str:
+    """The date of a day, counted from 1 January 1970, as `2026-11-20`."""
+    era, of_era = divmod(day + 719_468, 146_097)
+    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    number = of_year - (153 * month + 2) // 5 + 1
+    new_year = month >= _FROM_JANUARY
+    civil = month + 3 - 12 * new_year
+    return f"{era * 400 + year + new_year:04}-{civil:02}-{number:02}"
+
+
+def day_of(date: str) -> int | None:
+    """The day, counted from 1 January 1970, of a date such as `2026-11-20`; None if it is none."""
+    instant = _rfc_3339(f"{date}T00:00:00Z") if len(date) == len("2026-11-20") else None
+    day = None if instant is None else int(instant // DAY)
+    return day if day is not None and date_of(day) == date else None
 
 
 def _number(text: str, now: float) -> float | None:

@@ -25,6 +25,9 @@ class Route:
     remembered: bool = False
 
 
+CAPACITY: Final = "capacity"
+"""The route at which clients ask how much room there is."""
+
 _READ = ("GET", "HEAD")
 _MODELS = Route("models", Dialect.MESSAGES, _READ)
 _SESSIONS = Route("sessions", Dialect.MESSAGES, ("GET",), remembered=True)
@@ -41,6 +44,7 @@ ROUTES: Final[Mapping[bytes, Route]] = {
     b"/v1/models": _MODELS,
     b"/v1/sessions": _SESSIONS,
     b"/v1/conversations": _CONVERSATIONS,
+    b"/v1/capacity": Route(CAPACITY, Dialect.MESSAGES, ("GET",)),
     b"/version": Route("version", Dialect.MESSAGES, _READ, local=True),
     b"/api/hello": Route("hello", Dialect.MESSAGES, _READ, local=True),
 }

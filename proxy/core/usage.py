@@ -4,6 +4,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from proxy.core.account import AccountName, ModelFamily
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 
 
@@ -19,6 +21,24 @@ class Usage(msgspec.Struct, frozen=True):
     def total(self) -> int:
         """What counts for a client's budget."""
         return self.input + self.output + self.cache_read + self.cache_write
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+
+class Spending(msgspec.Struct, frozen=True):
+    """What one answer of an account cost: whose tokens were spent where."""
+
+    client: str
+    account: AccountName
+    family: ModelFamily
+    usage: Usage
 
 
 class CacheDetails(msgspec.Struct):

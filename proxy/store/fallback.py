@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Never, Protocol, Self, TypeVar
 
@@ -64,6 +64,25 @@ class FallbackPolicy:
     clock: Callable[[], float] | None = None
 
 
+class _Scout:
+    """Passes on what the shared store tells; of a rest that began or ended, more is to be known."""
+
+    def __init__(self, listener: Listener, news: asyncio.Event) -> None:
+        self._listener = listener
+        self._news = news
+
+    def account_freed(self, account: AccountName) -> None:
+        self._listener.account_freed(account)
+
+    def account_rested(self, account: AccountName, reason: Reason) -> None:
+        self._news.set()
+        self._listener.account_rested(account, reason)
+
+    def account_woken(self, account: AccountName) -> None:
+        self._news.set()
+        self._listener.account_woken(account)
+
+
 class FallbackStore:
     """`Store` that is never away. Entered for as long as it serves."""
 
@@ -81,6 +100,7 @@ class FallbackStore:
         self._offset = time.time() - time.monotonic()
         self._left_at = self._back_at = time.monotonic() - fallback.proof
         self._pause = fallback.interval
+        self._news = asyncio.Event()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -101,7 +121,7 @@ class FallbackStore:
 
     def watch(self, listener: Listener) -> None:
         self._listener = listener
-        self._shared.watch(listener)
+        self._shared.watch(_Scout(listener, self._news))
         if self._alone is not None:
             self._alone.watch(listener)
 
@@ -181,7 +201,7 @@ class FallbackStore:
             calm, longest = self._fallback.interval, self._fallback.longest
             self._pause = min(longest, 2 * self._pause) if soon else calm
             self._left_at = now
-            self._alone = Alone(self._policy, self._now, self._known, self._shared)
+            self._alone = Alone(self._policy, self.now, self._known, self._shared)
             self._alone.hold(self._held.values())
             self._alone.watch(self._listener)
             log.warning("shared store left", kind=kind)
@@ -192,7 +212,10 @@ class FallbackStore:
     async def _look_for_ever(self) -> Never:
         while True:
             pause = self._fallback.interval if self._alone is None else self._pause
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (jitter)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.5, 1)):  # noqa: S311 (jitter)
+                    await self._news.wait()
+            self._news.clear()
             await self._look()
 
     async def _look(self) -> None:
@@ -240,7 +263,7 @@ class FallbackStore:
         for account in tuple(alone.gates):
             self._listener.account_freed(account)
 
-    def _now(self) -> float:
+    def now(self) -> float:
         """The shared clock, as far as its latest answer and our monotonic clock tell."""
         clock = self._fallback.clock
         return time.monotonic() + self._offset if clock is None else clock()

@@ -1,4 +1,4 @@
-"""Keeps what the memory store knows over a restart: cooldowns, learned limits, affinity.
+"""Keeps over a restart what memory knows: cooldowns, learned limits, affinity, and usage.
 
 Slots are not kept: no request outlives its process.
 """
@@ -17,7 +17,9 @@ import structlog
 from msgspec import Meta
 
 from proxy.core.account import AccountName, ModelFamily
+from proxy.core.bill import Entry
 from proxy.core.cooldown import Reason
+from proxy.ledger import MemoryLedger
 from proxy.store.affinity import Binding
 from proxy.store.durable import replace_file
 from proxy.store.gate import Gate, Rest
@@ -58,6 +60,7 @@ class Saved(msgspec.Struct):
     version: int
     accounts: dict[AccountName, SavedGate]
     sessions: dict[str, Binding]
+    usage: tuple[Entry, ...] = ()
 
 
 class StateFile:
@@ -67,16 +70,18 @@ class StateFile:
         self,
         path: Path,
         store: MemoryStore,
+        ledger: MemoryLedger,
         interval: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._store = store
+        self._book = ledger.book
         self._interval = interval
         self._clock = clock
         self._leaving = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
-        self._saved: tuple[dict[AccountName, SavedGate], int] = ({}, 0)
+        self._saved: tuple[dict[AccountName, SavedGate], int, int] = ({}, 0, 0)
 
     async def __aenter__(self) -> Self:
         self.load()
@@ -101,16 +106,18 @@ class StateFile:
         for name, gate in saved.accounts.items():
             self._store.gates[name] = _opened(gate)
         self._store.affinity.restore(saved.sessions, self._clock())
+        self._book.add(saved.usage)
         return Loaded.FOUND
 
     async def save(self) -> None:
         """Write the file anew if there is news. What cannot be written is tried again later."""
         gates = {name: _closed(gate) for name, gate in self._store.gates.items()}
         worth = {name: gate for name, gate in gates.items() if gate != SavedGate()}
-        news = worth, self._store.affinity.changes
+        news = worth, self._store.affinity.changes, self._book.changes
         if news == self._saved:
             return
-        saved = Saved(VERSION, worth, dict(self._store.affinity.entries()))
+        sessions = dict(self._store.affinity.entries())
+        saved = Saved(VERSION, worth, sessions, tuple(self._book.entries()))
         try:
             await asyncio.to_thread(replace_file, self._path, msgspec.json.encode(saved))
         except OSError as error:

@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.core.account import Window
 from proxy.core.cooldown import Cooldown, Reason
-from proxy.metrics import Ending, Metrics, Spent
+from proxy.core.usage import Spending, Usage
+from proxy.metrics import Ending, Metrics
 
 END = Ending("messages", "messages", "alice", 200, "ok", 3.0, 0.2)
 
@@ -83,11 +84,12 @@ def test_one_thing_is_counted_once(count, sample, metrics):
 
 
 def test_tokens_are_counted_by_kind_and_zeroes_make_no_series(metrics):
-    tokens = {"input": 10, "output": 5, "cache_read": 0}
-    metrics.tokens_spent(Spent("a", "alice", "opus", tokens))
+    spending = Spending("alice", "a", "opus", Usage(input=10, output=5))
+    metrics.tokens_spent(spending, 0.5)
 
     found = {key[1:]: v for key, v in scraped(metrics).items() if key[0] == "tokens_total"}
     assert found == {("a", "alice", "opus", "input"): 10, ("a", "alice", "opus", "output"): 5}
+    assert scraped(metrics)["cost_usd_total", "a", "alice", "opus"] == 0.5
 
 
 def test_in_flight_falls_back_whatever_happens(metrics):

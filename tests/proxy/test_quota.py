@@ -1,18 +1,15 @@
-from contextlib import ExitStack
+from contextlib import suppress
 
 import pytest
 
 from proxy.config import Client
 from proxy.core.quota import ClientLimits
+from proxy.core.routes import route_of
+from proxy.edge import Trip
 from proxy.errors import ClientLimitError, ForbiddenModelError
-from proxy.quota import Quotas
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self):
-        return self.now
+from proxy.ledger import MemoryLedger
+from proxy.quota import Quotas, check_model
+from tests.proxy.store.factories import Clock
 
 
 @pytest.fixture
@@ -22,65 +19,65 @@ def clock():
 
 @pytest.fixture
 def quotas(clock):
-    return Quotas(clock)
+    return Quotas(MemoryLedger(clock), clock)
 
 
 def client(**limits):
     return Client("alice", b"", limits=ClientLimits(**limits))
 
 
-def use(quotas, who, model="claude-sonnet-5-5"):
-    with quotas.hold(who, model):
-        pass
+def trip(name="r"):
+    return Trip(name, route_of(b"/v1/messages"))
 
 
-def test_a_client_has_so_many_requests_open_and_gets_them_back(quotas):
-    alice = client(concurrency=2)
-    with ExitStack() as held:
-        held.enter_context(quotas.hold(alice, None))
-        held.enter_context(quotas.hold(alice, None))
-        with pytest.raises(ClientLimitError, match="open") as refused:
-            use(quotas, alice)
-
-        assert refused.value.retry_after == 1
-    use(quotas, alice)
+async def use(quotas, who, name="r"):
+    made = trip(name)
+    async with quotas.hold(who, made):
+        return dict(made.limits)
 
 
-def test_a_request_that_failed_is_given_back_too(quotas):
+async def test_a_request_is_counted_until_it_ends_however_it_ends(quotas):
     alice = client(concurrency=1)
-    with pytest.raises(KeyError), quotas.hold(alice, None):
-        raise KeyError
-    use(quotas, alice)
+    with suppress(KeyError):
+        async with quotas.hold(alice, trip("first")):
+            with pytest.raises(ClientLimitError, match="open") as refused:
+                await use(quotas, alice, "second")
+            raise KeyError
+
+    assert refused.value.retry_after == 1
+    await use(quotas, alice, "third")
 
 
-def test_the_wait_that_is_told_is_enough(quotas, clock):
+async def test_the_wait_that_is_told_is_enough(quotas, clock):
     alice = client(requests_per_minute=6)
-    use(quotas, alice)
+    await use(quotas, alice, "a")
     with pytest.raises(ClientLimitError) as refused:
-        use(quotas, alice)
-    clock.now += refused.value.retry_after
-    use(quotas, alice)
+        await use(quotas, alice, "b")
+    clock.advance(refused.value.retry_after)
+    await use(quotas, alice, "c")
 
 
-def test_tokens_are_of_the_day(quotas, clock):
-    alice = client(tokens_per_day=100)
-    quotas.spend("alice", 100)
-    with pytest.raises(ClientLimitError) as refused:
-        use(quotas, alice)
-    clock.now += refused.value.retry_after
-    use(quotas, alice)
+async def test_what_is_left_is_told_in_headers_also_of_what_is_refused(quotas):
+    alice = client(requests_per_minute=60, burst=2)
+    found = [await use(quotas, alice, str(n)) for n in range(2)]
+    refused = trip("refused")
+    with pytest.raises(ClientLimitError):
+        async with quotas.hold(alice, refused):
+            pass
+
+    left = [headers[b"ratelimit"] for headers in (*found, dict(refused.limits))]
+    assert left == [b'"requests";r=1;t=1', b'"requests";r=0;t=2', b'"requests";r=0;t=2']
 
 
-def test_a_key_covers_models_by_family_or_by_name(quotas):
+async def test_who_has_no_limits_is_told_of_none_and_nothing_is_counted():
+    """The ledger that is not there would be missed."""
+    assert await use(Quotas(None, None), client(models=("opus",))) == {}
+
+
+def test_a_key_covers_models_by_family_or_by_name():
     alice = client(models=("haiku", "claude-sonnet-5-5"))
-    use(quotas, alice, "claude-haiku-4-5")
-    use(quotas, alice, "claude-sonnet-5-5")
+    check_model(alice, "claude-haiku-4-5")
+    check_model(alice, "claude-sonnet-5-5")
 
     with pytest.raises(ForbiddenModelError):
-        use(quotas, alice, "claude-opus-5-5")
-
-
-def test_clients_do_not_share_what_they_used(quotas):
-    limits = ClientLimits(requests_per_minute=1)
-    use(quotas, Client("alice", b"", limits=limits))
-    use(quotas, Client("bob", b"", limits=limits))
+        check_model(alice, "claude-opus-5-5")

@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError
 
 from proxy.store.away import FAILURES, away
 
-PARTS: Final = ("pool", "slots", "gate", "affinity", "claim", "operations", "batch")
+PARTS: Final = ("pool", "slots", "gate", "affinity", "claim", "operations", "ledger", "batch")
 """Files of `lua/`, in order: one script, in which each knows what stands before it."""
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.core.account import ANY_MODEL
 from proxy.core.cooldown import Cooldown, Reason
+from proxy.ledger import MemoryLedger
 from proxy.store.base import Refusal, Slot, Standing, StorePolicy
 from proxy.store.memory import MemoryStore
 from proxy.store.state_file import Loaded, StateFile
@@ -26,7 +27,7 @@ def path(tmp_path):
 async def restarted(path, clock, policy=POLICY):
     """A new store that has loaded the file."""
     store = MemoryStore(policy, clock)
-    return store, StateFile(path, store, clock=clock).load()
+    return store, StateFile(path, store, MemoryLedger(clock), clock=clock).load()
 
 
 async def ticks():
@@ -36,7 +37,7 @@ async def ticks():
 
 
 async def saved(path, store, clock):
-    async with StateFile(path, store, clock=clock):
+    async with StateFile(path, store, MemoryLedger(clock), clock=clock):
         pass
 
 
@@ -131,7 +132,10 @@ async def test_the_file_is_its_owners_alone_and_nothing_is_left_beside_it(path, 
 
 async def test_it_is_saved_at_intervals_and_only_if_there_is_news(path, clock):
     store = MemoryStore(POLICY, clock)
-    async with asyncio.timeout(10), StateFile(path, store, interval=0.005, clock=clock):
+    async with (
+        asyncio.timeout(10),
+        StateFile(path, store, MemoryLedger(clock), interval=0.005, clock=clock),
+    ):
         await bind(store, "s", A)
         async for _ in ticks():
             if path.exists():
@@ -147,7 +151,7 @@ async def test_what_cannot_be_written_is_written_later(tmp_path, clock):
     blocker.write_text("a file where a folder should be")
     store = MemoryStore(POLICY, clock)
     await bind(store, "s", A)
-    file = StateFile(blocker / "headgate.state", store, clock=clock)
+    file = StateFile(blocker / "headgate.state", store, MemoryLedger(clock), clock=clock)
     await file.save()
     blocker.unlink()
 
@@ -159,7 +163,7 @@ async def test_what_cannot_be_written_is_written_later(tmp_path, clock):
 
 
 async def fall(path, store, clock):
-    async with StateFile(path, store, clock=clock):
+    async with StateFile(path, store, MemoryLedger(clock), clock=clock):
         await bind(store, "s", A)
         raise ZeroDivisionError
 
