@@ -30,6 +30,7 @@ from proxy.store.base import (
     StorePolicy,
     Wish,
 )
+from proxy.store.scout import Scout
 
 log = structlog.get_logger(__name__)
 
@@ -62,25 +63,6 @@ class FallbackPolicy:
     longest: float = 4.0
     proof: float = 10.0
     clock: Callable[[], float] | None = None
-
-
-class _Scout:
-    """Passes on what the shared store tells; of a rest that began or ended, more is to be known."""
-
-    def __init__(self, listener: Listener, news: asyncio.Event) -> None:
-        self._listener = listener
-        self._news = news
-
-    def account_freed(self, account: AccountName) -> None:
-        self._listener.account_freed(account)
-
-    def account_rested(self, account: AccountName, reason: Reason) -> None:
-        self._news.set()
-        self._listener.account_rested(account, reason)
-
-    def account_woken(self, account: AccountName) -> None:
-        self._news.set()
-        self._listener.account_woken(account)
 
 
 class FallbackStore:
@@ -121,7 +103,7 @@ class FallbackStore:
 
     def watch(self, listener: Listener) -> None:
         self._listener = listener
-        self._shared.watch(_Scout(listener, self._news))
+        self._shared.watch(Scout(listener, self._news))
         if self._alone is not None:
             self._alone.watch(listener)
 

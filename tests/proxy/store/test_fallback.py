@@ -86,6 +86,14 @@ class TestLeaving:
 
         assert (await both.store.claim(wish(None, "a"))).limited
 
+    async def test_a_rest_that_others_tell_is_looked_into_at_once(self, both):
+        both.store.watch(Ear())
+        await both.shared.rest(A, ANY_MODEL, Cooldown(both.clock.now + HOUR, Reason.QUOTA))
+        await until(lambda: A in both.store._known.accounts)
+        await both.lose()
+
+        assert (await both.store.claim(wish(None, "a"))).limited
+
     async def test_a_failure_that_only_this_replica_has_seen_is_kept(self, both):
         (slot,) = await fill(both.store, A, 1)
         both.shared.away = Away.TIMEOUT
