@@ -1,6 +1,7 @@
 """Configuration: one YAML file and `HEADGATE_*` variables in, one frozen `Settings` out."""
 
 from proxy.config.checks import digest_of
+from proxy.config.clients import read_clients, write_clients
 from proxy.config.load import load
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.settings import (
@@ -45,4 +46,6 @@ __all__ = [
     "Usage",
     "digest_of",
     "load",
+    "read_clients",
+    "write_clients",
 ]

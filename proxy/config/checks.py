@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_settings import NoDecode
 
+from proxy.config.keys import raw_clients
 from proxy.config.settings import Address
 from proxy.core.account import NAME
 from proxy.store.address import StoreAddress
@@ -164,6 +165,14 @@ def _login(value: object) -> object:
     return {"oauth": True} if value == "oauth" else value
 
 
+def _keys(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str) or not value:
+        raise ValueError("should be the path of a file")
+    path = Path(_place(value, info))
+    Reading.of(info).files[path] = digest_of(path)
+    return raw_clients(path)
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -174,6 +183,7 @@ HeaderValue = Annotated[str, AfterValidator(_header_value)]
 StoreUrl = Annotated[StoreAddress, BeforeValidator(_store_url)]
 StoreShape = BeforeValidator(_store)
 LoginShape = BeforeValidator(_login)
+KeysFile = BeforeValidator(_keys)
 ForWorker = AfterValidator(_for_worker)
 
 Place = Annotated[str, Field(min_length=1), AfterValidator(_place)]

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from proxy.config.checks import Reading, digest_of
 from proxy.config.document import parse_yaml
-from proxy.config.problems import ConfigError, Problem, path_of
+from proxy.config.problems import ConfigError, Problem, problem_of
 from proxy.config.references import expand
 from proxy.config.rules import broken_rules
 from proxy.config.schema import Environment, File
@@ -38,11 +37,11 @@ def parse(text: str, reading: Reading) -> Settings:
     try:
         checked = File.model_validate(file, context=reading)
     except ValidationError as error:
-        broken = [*map(_problem, error.errors(include_input=False)), *broken]
+        broken = [*map(problem_of, error.errors(include_input=False)), *broken]
     if problems := [*missing, *_without_echoes(broken, missing)]:
         raise ConfigError(problems)
     settings = checked.value(reading)
-    if shared := list(_shared_keys(settings.clients)):
+    if shared := list(_shared_keys(settings.clients, len(checked.clients))):
         raise ConfigError(shared)
     return settings
 
@@ -55,12 +54,15 @@ def _text(path: Path) -> str:
         raise ConfigError([Problem("", f"cannot read {path}: {reason}")]) from None
 
 
-def _shared_keys(clients: Sequence[Client]) -> Iterator[Problem]:
-    """Two clients with one key, however each is written."""
-    first: dict[bytes, int] = {}
+def _shared_keys(clients: Sequence[Client], listed: int) -> Iterator[Problem]:
+    """Two clients with one key or one name, wherever each is written."""
+    first: dict[bytes | str, str] = {}
     for index, client in enumerate(clients):
-        if (owner := first.setdefault(client.digest, index)) != index:
-            yield Problem(f"clients[{index}]", f"has the key of clients[{owner}]")
+        path = f"clients[{index}]" if index < listed else f"clients_file[{index - listed}]"
+        if (owner := first.setdefault(client.digest, path)) != path:
+            yield Problem(path, f"has the key of {owner}")
+        if (owner := first.setdefault(client.name, path)) != path:
+            yield Problem(f"{path}.name", f"is that of {owner} already")
 
 
 def _environment() -> dict[str, Any]:
@@ -78,17 +80,6 @@ def _merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_map(value: object) -> bool:
     return isinstance(value, dict)
-
-
-def _problem(error: ErrorDetails) -> Problem:
-    match error["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            message = "unknown key"
-        case "missing":
-            message = "is missing"
-        case _:
-            message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return Problem(path_of(error["loc"]), message)
 
 
 def _without_echoes(broken: list[Problem], missing: list[Problem]) -> Iterator[Problem]:

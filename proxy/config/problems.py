@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic_core import ErrorDetails
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -34,3 +36,15 @@ def path_of(steps: Sequence[str | int]) -> str:
     """Write the way to a value: `("accounts", 1, "url")` is `accounts[1].url`."""
     named = (s for s in steps if s != "[key]")  # pydantic's word for the key itself
     return "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in named).removeprefix(".")
+
+
+def problem_of(error: ErrorDetails) -> Problem:
+    """What pydantic found, in our words."""
+    match error["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            message = "unknown key"
+        case "missing":
+            message = "is missing"
+        case _:
+            message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return Problem(path_of(error["loc"]), message)

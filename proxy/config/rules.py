@@ -29,7 +29,7 @@ def broken_rules(file: Mapping[str, object]) -> Iterator[Problem]:
         yield Problem("accounts", "should name at least one" if listed else "is missing")
     yield from _twice("clients", clients, ("name", "key"))
     yield from _twice("accounts", accounts, ("name",))
-    if not clients:
+    if not clients and "clients_file" not in file:
         yield from _exposed(file.get("listen"))
     for path, entry in _numbered("clients", clients):
         yield from _one_of(path, entry, _CLIENT_KEYS)

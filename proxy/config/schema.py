@@ -13,6 +13,7 @@ from proxy.config.checks import (
     Credential,
     CredentialFile,
     Digest,
+    KeysFile,
     Listen,
     Name,
     Place,
@@ -62,21 +63,37 @@ class LimitsEntry(Entry):
         return ClientLimits(**self.model_dump())
 
 
-class ClientEntry(Entry):
+class WhoEntry(Entry):
+    """A client apart from its key."""
+
     name: Name
-    key: Secret | None = None
-    key_hash: Digest | None = None
-    key_file: SecretFile | None = None
     priority: Priority = Priority.INTERACTIVE
     limits: LimitsEntry = LimitsEntry()
     revoked: bool = False
 
-    def value(self) -> Client:
-        key = self.key or self.key_file or ""
-        digest = self.key_hash or hashlib.sha256(key.encode()).hexdigest()
+    def named(self, digest: str) -> Client:
         return Client(
             self.name, bytes.fromhex(digest), self.priority, self.limits.value(), self.revoked
         )
+
+
+class ClientEntry(WhoEntry):
+    key: Secret | None = None
+    key_hash: Digest | None = None
+    key_file: SecretFile | None = None
+
+    def value(self) -> Client:
+        key = self.key or self.key_file or ""
+        return self.named(self.key_hash or hashlib.sha256(key.encode()).hexdigest())
+
+
+class KeyEntry(WhoEntry):
+    """A client in the file that `headgate keys` writes."""
+
+    key_hash: Digest
+
+    def value(self) -> Client:
+        return self.named(self.key_hash)
 
 
 class PriceEntry(Entry):
@@ -127,6 +144,7 @@ class File(Entry):
     store: Annotated[StoreEntry | None, NoDecode, StoreShape] = None
     state_file: Place | None = Field(default="headgate.state", validate_default=True)
     clients: tuple[ClientEntry, ...] = ()
+    clients_file: Annotated[tuple[KeyEntry, ...], NoDecode, KeysFile] = ()
     accounts: tuple[AccountEntry, ...] = ()
     discovery: DiscoveryEntry | None = None
     affinity: Affinity = Affinity()
@@ -146,7 +164,10 @@ class File(Entry):
             accounts=tuple(a.account() for a in self.accounts if not (a.login or a.disabled)),
             logins=tuple(a.local(a.login) for a in self.accounts if a.login and not a.disabled),
             discovery=self.discovery.value() if self.discovery else None,
-            clients=tuple(c.value() for c in self.clients),
+            clients=(
+                *(client.value() for client in self.clients),
+                *(client.value() for client in self.clients_file),
+            ),
             listen=self.listen,
             admin=self.admin.value(),
             store=self.store.value() if self.store else None,
