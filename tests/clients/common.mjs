@@ -34,13 +34,14 @@ export async function broken(read) {
   }
 }
 
-/** Try every feature over every way, and tell what came of it. */
+/** Try every feature over every way, the ways side by side, and tell what came of it. */
 export async function play(version, connect, features) {
-  for (const [way, url] of Object.entries(JSON.parse(process.env.HEADGATE_WAYS))) {
+  const over = async ([way, url]) => {
     const client = connect(url);
     for (const [feature, run] of Object.entries(features)) {
       const saw = await run(client).catch(String);
       console.log(JSON.stringify({ version, way, feature, saw }));
     }
-  }
+  };
+  await Promise.all(Object.entries(JSON.parse(process.env.HEADGATE_WAYS)).map(over));
 }

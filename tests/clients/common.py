@@ -6,7 +6,9 @@ the SDK, so that one table says what is right.
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 KEY = os.environ["HEADGATE_KEY"]
 MODEL = os.environ["HEADGATE_MODEL"]
@@ -47,13 +49,17 @@ def broken(stream: Callable[[], object]) -> object:
 
 
 def play(version: str, connect: Callable[[str], object], features: Mapping[str, Callable]) -> None:
-    """Try every feature over every way, and tell what came of it."""
-    for way, url in WAYS.items():
-        client = connect(url)
+    """Try every feature over every way, the ways side by side, and tell what came of it."""
+
+    def over(way: str) -> None:
+        client = connect(WAYS[way])
         for name, feature in features.items():
             try:
                 saw = feature(client)
             except Exception as error:  # noqa: BLE001  told, and then judged
                 saw = repr(error)
             told = {"version": version, "way": way, "feature": name, "saw": saw}
-            print(json.dumps(told), flush=True)  # noqa: T201
+            sys.stdout.write(json.dumps(told) + "\n")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(over, WAYS))
