@@ -1,11 +1,14 @@
 import pytest
 
 from tests.proxy.store.factories import FACTORIES, Ear
+from tests.proxy.store.topologies import TOPOLOGIES
+
+STORES = FACTORIES | TOPOLOGIES
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=STORES)
 async def bench(request):
-    async with FACTORIES[request.param]() as bench:
+    async with STORES[request.param]() as bench:
         yield bench
 
 
