@@ -145,3 +145,22 @@ async def test_a_blocked_loop_is_seen(metrics):
             await metrics.watch_loop(interval=0.001)
 
     assert scraped(metrics)["event_loop_lag_seconds_sum",] >= 0.08
+
+
+def test_the_shared_store_is_up_until_it_is_left():
+    metrics = Metrics("1")
+    before = metrics.render(()).decode()
+    metrics.store_answered(0.002)
+    metrics.store_left("timeout")
+    alone = metrics.render(()).decode()
+    metrics.store_returned(1.5)
+    after = metrics.render(()).decode()
+
+    assert "headgate_store_up 1.0" in before
+    assert "headgate_store_up 0.0" in alone
+    assert 'headgate_store_departures_total{kind="timeout"} 1.0' in alone
+    assert "headgate_store_left_timestamp_seconds 0.0" not in alone
+    assert "headgate_store_up 1.0" in after
+    assert "headgate_store_left_timestamp_seconds 0.0" in after
+    assert "headgate_store_alone_seconds_total 1.5" in after
+    assert "headgate_store_round_trip_seconds_count 1.0" in after
