@@ -226,8 +226,15 @@ class Sentinels:
     def fail_over(self) -> None:
         """Let them make the replica the master, in order."""
         old = self.master
-        self.sentinels[0].call("SENTINEL", "failover", self.NAME)
+        until(self._agreed)
         until(lambda: self.master is not old)
+
+    def _agreed(self) -> bool:
+        """A replica that was heard of a moment ago only is not yet good enough for them."""
+        try:
+            return bool(self.sentinels[0].call("SENTINEL", "failover", self.NAME))
+        except redis.ResponseError:
+            return False
 
 
 @contextmanager

@@ -178,11 +178,10 @@ class FallbackStore:
     def _leave(self, kind: Away) -> Alone:
         """Go on alone, if that is not so already."""
         if self._alone is None:
-            now = time.monotonic()
-            soon = now - self._back_at < self._fallback.proof
-            calm, longest = self._fallback.interval, self._fallback.longest
-            self._pause = min(longest, 2 * self._pause) if soon else calm
-            self._left_at = now
+            self._left_at = time.monotonic()
+            soon = self._left_at - self._back_at < self._fallback.proof
+            doubled = min(self._fallback.longest, 2 * self._pause)
+            self._pause = doubled if soon else self._fallback.interval
             self._alone = Alone(self._policy, self.now, self._known, self._shared)
             self._alone.hold(self._held.values())
             self._alone.watch(self._listener)
@@ -234,8 +233,8 @@ class FallbackStore:
         await self._beat()
         await alone.teach((await self._shared.snapshot()).now)
         self._alone, self._back_at = None, time.monotonic()
-        await self._shared.renew(tuple(self._held.values()))
         seconds = self._back_at - self._left_at
+        await self._shared.renew(tuple(self._held.values()))
         log.info("shared store back", seconds=round(seconds, 3))
         self._events.store_returned(seconds)
         self._stir(alone)

@@ -177,8 +177,8 @@ async def processes(count, folder, redis, accounts):
         yield servings
 
 
-async def ask_for_ever(serving, ended):
-    """One client after the other; those of a proxy that dies try again."""
+async def ask_for_ever(serving, alive, ended):
+    """One question after the other; while its proxy is dead, a client waits."""
     while True:
         try:
             async with serving.post("hi") as answer:
@@ -186,7 +186,7 @@ async def ask_for_ever(serving, ended):
                 ended[answer.status] += 1
         except aiohttp.ClientError:
             ended["lost"] += 1
-            await asyncio.sleep(0.05)
+            await alive.wait()
 
 
 async def test_no_account_ever_carries_more_than_its_limit_though_replicas_die_and_start(
@@ -194,11 +194,11 @@ async def test_no_account_ever_carries_more_than_its_limit_though_replicas_die_a
 ):
     async with CountingWorker(0.05) as worker:
         accounts = [worker.account(name, concurrency=3) for name in "ab"]
-        ended = Counter()
+        ended, alive = Counter(), asyncio.Event()
         async with processes(3, tmp_path, redis, accounts) as servings:
             async with asyncio.TaskGroup() as group:
                 clients = [
-                    group.create_task(ask_for_ever(one, ended))
+                    group.create_task(ask_for_ever(one, alive, ended))
                     for one in servings
                     for _ in range(4)
                 ]
@@ -211,6 +211,10 @@ async def test_no_account_ever_carries_more_than_its_limit_though_replicas_die_a
                 await until(lambda: worker.in_flight.total() == 6, 10)
                 back_in = time.monotonic() - killed_at
                 killed.process = await killed.start()
+                async with asyncio.timeout(20):
+                    while await killed.ready() is None:
+                        assert killed.process.returncode is None
+                alive.set()
                 before = ended[200]
                 await until(lambda: ended[200] > before + 100, 20)
                 for client in clients:

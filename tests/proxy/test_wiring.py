@@ -1,5 +1,16 @@
 from proxy import wiring
-from proxy.config import Affinity, Gate, Limits, Probing, Queue, Retries, Settings, Timeouts
+from proxy.config import (
+    Affinity,
+    Gate,
+    Limits,
+    Probing,
+    Queue,
+    Retries,
+    Settings,
+    SharedStore,
+    Timeouts,
+)
+from proxy.store.address import Link, StoreAddress
 
 SETTINGS = Settings(
     accounts=(),
@@ -44,3 +55,10 @@ def test_every_setting_reaches_its_part():
     assert (limits.body, limits.head) == (1000, 2000)
     recovery = wiring.recovery_policy(SETTINGS)
     assert (recovery.every, recovery.model) == (1000, "cheap")
+
+
+def test_a_shared_store_is_told_how_long_anybody_waits():
+    link = Link(StoreAddress.parse("redis://r"), timeout=0.5)
+    policy = wiring.redis_policy(SETTINGS, SharedStore(link, prefix="team"))
+
+    assert (policy.pool, policy.timeout, policy.longest_wait) == ("team", 0.5, 7)
