@@ -84,6 +84,7 @@ class App:
             self.lineup.configure(self.settings.accounts)
             await stack.enter_async_context(self.finder)
             self.finder.replace(self.settings.discovery)
+            await self.prober.surveyed()
             await self.admin.start(self.settings.admin.listen)
             stack.push_async_callback(self.admin.stop)
             listen = self.settings.listen

@@ -20,7 +20,7 @@ from proxy.store.base import Store
 class ProbePolicy:
     """Seconds between probes (jittered), at least between hinted ones, and for an answer.
 
-    A worker that has missed `misses` in a row is out of service.
+    A worker that has missed `misses` in a row, or the very first, is out of service.
     """
 
     interval: float = 2.0
@@ -32,7 +32,7 @@ class ProbePolicy:
 
 @dataclass(slots=True)
 class _Watch:
-    """One worker, and what it last told. `up` means that it was ready then.
+    """One worker, and what it last told. `asked`: ever; `up` means that it was ready then.
 
     `ends` is when the limit behind its rests was to end, as it said; inf where it did not.
     """
@@ -40,6 +40,7 @@ class _Watch:
     account: Account
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
     misses: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     up: asyncio.Event = field(default_factory=asyncio.Event)
     login: Login | None = None
     rests: Mapping[ModelFamily, Cooldown] = field(default_factory=dict)
@@ -89,6 +90,11 @@ class Prober:
         watch = self._watches.get(account)
         await (watch.up if watch else asyncio.Event()).wait()
 
+    async def surveyed(self) -> None:
+        """Wait until every worker has been asked once: till then it is a guess who serves."""
+        for watch in tuple(self._watches.values()):
+            await watch.asked.wait()
+
     def replace(self, accounts: Iterable[Account]) -> None:
         """Watch these accounts from now on."""
         wanted = {account.name: account for account in accounts if not account.plain}
@@ -111,6 +117,7 @@ class Prober:
                 self._miss(watch)
             else:
                 await self._take_in(watch, probe)
+            watch.asked.set()
             await self._pause(watch)
 
     async def _pause(self, watch: _Watch) -> None:
@@ -126,7 +133,7 @@ class Prober:
         """It may have restarted: what it does not tell from now on may be merely forgotten."""
         watch.misses += 1
         watch.rests = {}
-        if watch.misses >= self._policy.misses:
+        if watch.misses >= self._policy.misses or not watch.asked.is_set():
             watch.up.clear()
             self._pool.set_ready(watch.account.name, ready=False, reason="unreachable")
 

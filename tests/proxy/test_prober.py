@@ -142,16 +142,17 @@ async def test_a_worker_that_misbehaves_is_out_of_service_until_it_does_not(faul
         assert unready.detail == "unreachable"
 
 
-async def test_nobody_listening_is_a_miss_and_one_miss_alone_is_none():
+async def test_one_miss_alone_takes_out_of_service_only_whom_nobody_has_seen():
+    patient = ProbePolicy(interval=0.02, gap=0.005, misses=10**6)
     async with worker() as one, rig("a", "b") as pool:
-        gone = account("http://127.0.0.1:9")
-        patient = ProbePolicy(interval=0.02, gap=0.005, misses=10**6)
-        async with Prober(pool.pool, pool.store, [gone, Account(B, one.url)], patient):
+        accounts = [account("http://127.0.0.1:9"), Account(B, one.url)]
+        async with Prober(pool.pool, pool.store, accounts, patient) as prober:
+            await prober.surveyed()
+            one.status = 500
             await asked(one, 5)
 
-            assert (await pool.status(A)).state == "ready"
-        async with Prober(pool.pool, pool.store, [gone], FAST):
-            await state_becomes(pool, "not_ready")
+            assert (await pool.status(A)).state == "not_ready"
+            assert (await pool.status(B)).state == "ready"
 
 
 async def test_requests_beyond_a_workers_slots_wait_and_more_slots_let_them_in():
