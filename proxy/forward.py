@@ -140,7 +140,7 @@ class Forwarder:
         """Take down a turn's tokens; one that told of none counts if it reached the client."""
         trip = inbound.trip
         trip.usage = usage
-        if usage.total or (trip.route.generative and inbound.exchange.started):
+        if trip.route.generative and (usage.total or inbound.exchange.started):
             account, family = lease.account.name, inbound.call.family
             self.books.spend(Spending(trip.client, account, family, usage))
 

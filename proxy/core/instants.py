@@ -17,6 +17,7 @@ SECONDS_FROM: Final = 1e9
 
 MONTHS: Final = range(1, 13)
 DAYS: Final = range(1, 32)
+_HARDLY_PAST: Final = 0.1
 _FROM_JANUARY: Final = 10
 """Years begin on 1 March here: leap days come last."""
 
@@ -64,8 +65,8 @@ def parse_seconds(text: str) -> float | None:
 
 
 def rfc_3339(instant: float) -> str:
-    """Write an instant (epoch seconds) in UTC, to the next whole second."""
-    whole = ceil(instant)
+    """Write an instant (epoch seconds) in UTC, to the second that it is nearest or comes next."""
+    whole = ceil(instant - _HARDLY_PAST)
     of_day = whole % int(DAY)
     time = f"{of_day // 3600:02}:{of_day // 60 % 60:02}:{of_day % 60:02}"
     return f"{date_of(whole // int(DAY))}T{time}Z"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -124,7 +125,7 @@ def told(limit: Limit | None, use: Use, limits: ClientLimits, now: float) -> Adm
         case Limit.CONCURRENCY:
             return Refused(limit, SOON, left)
         case Limit.REQUESTS:
-            return Refused(limit, _early(use, limits, now), left)
+            return Refused(limit, ceil(1000 * (_early(use, limits, now) - HARDLY / 2)) / 1000, left)
 
 
 def allowances(use: Use, limits: ClientLimits, now: float) -> tuple[Allowance, ...]:
@@ -134,13 +135,14 @@ def allowances(use: Use, limits: ClientLimits, now: float) -> tuple[Allowance, .
         ahead = max(0.0, use.next_at - now)
         free = limits.tolerance - ahead + limits.interval + HARDLY
         left = max(0, int(free // limits.interval))
-        found.append(Allowance(Limit.REQUESTS, limits.requests_per_minute, left, ahead))
+        found.append(Allowance(Limit.REQUESTS, limits.requests_per_minute, left, round(ahead, 3)))
     if limits.concurrency is not None:
         left = max(0, limits.concurrency - use.out)
         found.append(Allowance(Limit.CONCURRENCY, limits.concurrency, left))
     if limits.tokens_per_day is not None:
         left = max(0, limits.tokens_per_day - use.tokens)
-        found.append(Allowance(Limit.TOKENS, limits.tokens_per_day, left, DAY - now % DAY))
+        rest_of_day = round(DAY - now % DAY, 3)
+        found.append(Allowance(Limit.TOKENS, limits.tokens_per_day, left, rest_of_day))
     return tuple(found)
 
 

@@ -1,12 +1,12 @@
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.instants import parse_instant, parse_seconds
+from proxy.core.instants import date_of, day_of, parse_instant, parse_seconds, rfc_3339
 
 NOW = 1_800_000_000.0
 FAR_BACK = datetime(1971, 1, 1)  # noqa: DTZ001
@@ -94,3 +94,31 @@ def test_nothing_at_all_upsets_it(text):
 )
 def test_plain_seconds_are_read_strictly(text, expected):
     assert parse_seconds(text) == expected
+
+
+@given(st.integers(-10_000, 100_000))
+def test_dates_and_days_are_each_others_inverse(day):
+    written = date_of(day)
+
+    assert written == (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+    assert day_of(written) == day
+
+
+@pytest.mark.parametrize("text", ["", "2026-02-30", "2026-13-01", "2026-1-1", "26-01-01", "today"])
+def test_what_is_no_date_is_none(text):
+    assert day_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("instant", "written"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (1_789_990_000, "2026-09-21T11:26:40Z"),
+        (1_789_990_000.01, "2026-09-21T11:26:40Z"),
+        (1_789_990_000.2, "2026-09-21T11:26:41Z"),
+        (1_709_251_199, "2024-02-29T23:59:59Z"),
+    ],
+)
+def test_an_instant_is_written_to_the_second(instant, written):
+    assert rfc_3339(instant) == written
+    assert parse_instant(rfc_3339(instant), NOW) == pytest.approx(instant, abs=1)
