@@ -1,11 +1,11 @@
 """Configuration: one YAML file and `HEADGATE_*` variables in, one frozen `Settings` out."""
 
+from proxy.config.address import Address
 from proxy.config.checks import digest_of
 from proxy.config.clients import read_clients, write_clients
 from proxy.config.load import load
 from proxy.config.problems import ConfigError, Problem
 from proxy.config.settings import (
-    Address,
     Admin,
     Affinity,
     Client,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_settings import NoDecode
 
+from proxy.config.address import Address
 from proxy.config.keys import raw_clients
-from proxy.config.settings import Address
 from proxy.core.account import NAME
 from proxy.store.address import StoreAddress
 

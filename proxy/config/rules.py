@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from proxy.config.address import Address
 from proxy.config.problems import Problem
-from proxy.config.settings import Address
 
 _CLIENT_KEYS = ("key", "key_hash", "key_file")
 _LOGIN_KEYS = (

@@ -3,15 +3,15 @@
 The groups are checked as they stand here.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from proxy.config.address import Address
 from proxy.core.account import Account
 from proxy.core.bill import Prices
 from proxy.core.quota import ClientLimits
@@ -20,35 +20,6 @@ from proxy.store.address import Link
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a listener binds; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `host:port` or `[v6]:port`; the host must be there. Raises ValueError."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
-            raise ValueError("should be host:port, such as 127.0.0.1:8080")
-        if ":" in host and not (host.startswith("[") and host.endswith("]")):
-            raise ValueError("an IPv6 address stands in brackets, such as [::1]:8080")
-        return cls(host.strip("[]"), int(port))
-
-    @property
-    def loopback(self) -> bool:
-        """Whether nothing but this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 DATA = Address("127.0.0.1", 8080)

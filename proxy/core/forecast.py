@@ -39,12 +39,15 @@ class Pace:
         self.every += max(WEIGHT, 1 / self.seen) * (step - self.every)
         self.since = now
 
-    def seconds(self, now: float, *, moving: bool) -> float | None:
-        """What one place costs; None if nobody knows. A line that stands grows longer."""
+    def wait(self, ahead: int, now: float, *, formed: bool) -> float | None:
+        """Seconds until one is served who has so many ahead; None if nobody knows.
+
+        A line that has formed and stands still is expected to stand as long again.
+        """
         still = now - self.since
-        if self.seen < ENOUGH or (not moving and still > STALE):
+        if self.seen < ENOUGH or (not formed and still > STALE):
             return None
-        return max(self.every, still) if moving else self.every
+        return ahead * self.every + max(self.every, still if formed else 0.0)
 
 
 @dataclass(slots=True)
@@ -77,10 +80,8 @@ class Forecast:
 
     def wait(self, place: Place, now: float) -> float | None:
         """Seconds until a newcomer would be served, who finds no account free; None if unknown."""
-        pace = self._paces.get(place.family)
-        moving = self._lengths[place.family] > 0
-        every = pace.seconds(now, moving=moving) if pace else None
-        return None if every is None else (self._ahead(place) + 1) * every
+        pace, formed = self._paces.get(place.family), self._lengths[place.family] > 0
+        return None if pace is None else pace.wait(self._ahead(place), now, formed=formed)
 
     def _ahead(self, place: Place) -> int:
         """How many are served before it: one of each client's in turn, interactive ones first."""

@@ -49,11 +49,12 @@ def test_the_time_in_which_nobody_waited_is_no_part_of_the_pace():
     assert forecast.wait(place(), NOW + 302) == pytest.approx(2)
 
 
-def test_a_line_that_stands_still_is_expected_to_go_on_so():
+def test_a_line_that_stands_still_is_expected_to_stand_as_long_again():
     forecast = moving(every=2)
-    forecast.joined(place("other"), NOW)
+    for _ in range(5):
+        forecast.joined(place(), NOW)
 
-    assert forecast.wait(place(), NOW + 30) == pytest.approx(60)
+    assert forecast.wait(place(), NOW + 30) == pytest.approx(5 * 2 + 30)
 
 
 def test_who_leaves_unserved_says_nothing_of_the_pace():
