@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPAT := $(VENV)/compat
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run test check lint bench bench-turns compatibility setup lock format clean
+.PHONY: run test check lint bench bench-turns bench-policy compatibility setup lock format clean
 
 run: setup  ## A demo fleet: simulator, three workers, one endpoint.
 	$(BIN)/headgate up $(ARGS)
@@ -27,6 +27,9 @@ bench: setup  ## CPU time of a request beside nginx, in one run; needs nginx and
 
 bench-turns: setup  ## First events and cost of a worker's turns beside the bare API and the bare CLI.
 	$(BIN)/python -m bench.turns $(ARGS)
+
+bench-policy: setup  ## Placement beside other rules, over hours of traffic in virtual time.
+	$(BIN)/python -m bench.policy $(ARGS)
 
 compatibility: setup  ## Write docs/compatibility.md anew from what every client is seen doing.
 	HEADGATE_WRITE_COMPATIBILITY=1 $(BIN)/pytest tests/e2e/test_compatibility.py

@@ -52,12 +52,11 @@ class Claims:
         self._held: dict[str, Slot] = {}
         self._ids = itertools.count()
         self._prefix = secrets.token_hex(4)
-        self._offset = time.time() - time.monotonic()
-        self._random = random.Random()  # noqa: S311 - it spreads load and guards nothing
+        self._offset = time.time() - self._loop.time()
 
     def now(self) -> float:
-        """The store's clock, as far as its latest answer and our monotonic clock tell."""
-        return time.monotonic() + self._offset
+        """The store's clock, as far as its latest answer and the loop's clock tell."""
+        return self._loop.time() + self._offset
 
     def adjust(self, policy: PoolPolicy) -> None:
         """Go by this policy from now on; who waits already waits by the old one."""
@@ -80,7 +79,7 @@ class Claims:
     def settle(self, slot: Slot, verdict: Verdict | None) -> None:
         """Give a slot back and let its account bear what the verdict says; None is neutral."""
         del self._held[slot.id]
-        fraction = self._random.random()
+        fraction = random.random()  # noqa: S311 - it spreads load and guards nothing
         told = settlement(verdict, slot, self.now(), self._policy.backoff, fraction)
         self._store.settle(slot, told)
 
@@ -116,7 +115,7 @@ class Claims:
             came_at=now,
             spills_at=now + patience,
             deadline=now + wait,
-            again_in=1 + self._random.random(),
+            again_in=1 + random.random(),  # noqa: S311 - as above
         )
 
     async def _claim(self, waiter: Waiter) -> Slot | Refusal:
@@ -124,7 +123,7 @@ class Claims:
         if found is None:
             found = await self._claim_any(waiter)
         at = found.granted_at if isinstance(found, Slot) else found.now
-        self._offset = at - time.monotonic()
+        self._offset = at - self._loop.time()
         return found
 
     async def _claim_own(self, waiter: Waiter) -> Slot | Refusal | None:
