@@ -91,13 +91,17 @@ def _content(place: str, info: ValidationInfo) -> str:
     path = Path(place)
     Reading.of(info).files[path] = digest_of(path)
     try:
-        text, mode = path.read_text().strip(), path.stat().st_mode
+        text = path.read_text().strip()
+        _warn_if_open(path, info)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ValueError(f"cannot read {place}: {reason}") from None
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
-        Reading.of(info).warnings.append(f"{place} is open to every user of this machine")
     return text
+
+
+def _warn_if_open(path: Path, info: ValidationInfo) -> None:
+    if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        Reading.of(info).warnings.append(f"{path} is open to every user of this machine")
 
 
 def _header_name(value: str) -> str:
@@ -170,7 +174,9 @@ def _keys(value: object, info: ValidationInfo) -> object:
         raise ValueError("should be the path of a file")
     path = Path(_place(value, info))
     Reading.of(info).files[path] = digest_of(path)
-    return raw_clients(path)
+    clients = raw_clients(path)
+    _warn_if_open(path, info)
+    return clients
 
 
 Name = Annotated[str, AfterValidator(_name)]

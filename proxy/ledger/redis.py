@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 GATHERED: Final = 0.1
 """Seconds for which what is spent is gathered into one operation."""
 
+RETRY: Final = 1.0
+"""Seconds between tries while Redis is away."""
+
 KINDS: Final = ("requests", "input", "output", "cache_read", "cache_write")
 
 
@@ -127,10 +130,14 @@ class RedisLedger:
         while True:
             await self._spent.wait()
             self._spent.clear()
+            pause = GATHERED
             while self._sending or self._unsent:
-                await asyncio.sleep(GATHERED)
-                with suppress(StoreAwayError):
+                await asyncio.sleep(pause)
+                try:
                     await self._send()
+                    pause = GATHERED
+                except StoreAwayError:
+                    pause = RETRY
 
     async def _send(self) -> None:
         """Send what was spent. Repeated by its number, if need be: it counts once."""

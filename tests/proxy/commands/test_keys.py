@@ -126,6 +126,23 @@ accounts: [{{name: a, login: oauth}}]
     assert problem in str(error.value)
 
 
+def test_with_a_clients_file_other_machines_may_be_served_and_strangers_should_not_read_it(
+    keys, tmp_path
+):
+    added(keys, "alice")
+    (tmp_path / "clients.yaml").chmod(0o604)
+    file = tmp_path / "headgate.yaml"
+    file.write_text("""\
+listen: 0.0.0.0:8080
+clients_file: clients.yaml
+accounts: [{name: a, login: oauth}]
+""")
+    settings = load(file)
+
+    assert [client.name for client in settings.clients] == ["alice"]
+    assert "clients.yaml is open to every user" in settings.warnings[0]
+
+
 async def test_a_proxy_that_serves_knows_new_keys_and_refuses_revoked_ones(keys, tmp_path):
     key = added(keys, "alice")
     async with RawWorker(ANSWER) as worker:
