@@ -100,4 +100,4 @@ def blocks_of(content: str | Sequence[Block]) -> list[Block]:
     """Content in its long form, without empty text."""
     text: Block = {"type": "text", "text": content}
     long = [text] if isinstance(content, str) else content
-    return [block for block in long if block.get("type") != "text" or block.get("text")]
+    return [block for block in long if block.get("type") != "text" or block.get("text") != ""]

@@ -27,6 +27,7 @@ from worker.core.frames import Answer
 from worker.core.history import Conversation, conversation_of
 from worker.core.message import assemble
 from worker.core.prompt import Prompt, decode_prompt
+from worker.core.soundness import check
 from worker.core.standing import Standing
 from worker.core.state import EngineState, Limit, Login, Processes, Slots
 from worker.core.stitch import Stitch
@@ -82,6 +83,7 @@ class CliEngine:
         prompt = decode_prompt(turn.raw)
         with self._place(turn) as place:
             conversation = conversation_of(turn.client, prompt, place.name if place else "")
+            check(conversation)
             self._survey.require(*_needs(prompt, conversation))
             owner = (turn.client, turn.session)
             async with (
