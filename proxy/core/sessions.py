@@ -1,5 +1,6 @@
 """What workers tell of a client's sessions, put together."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import parse_qs
@@ -10,6 +11,7 @@ from proxy.errors import BadRequestError
 
 USUAL: Final = 20
 LONGEST: Final = 1000
+_NUMBER: Final = re.compile(r"[0-9]{1,4}")
 
 
 class Session(msgspec.Struct):
@@ -115,6 +117,6 @@ def _first(entries: Sequence[Entry], after: str | None) -> int:
 
 
 def _limit(wish: str) -> int:
-    if not (wish.isascii() and wish.isdigit() and 1 <= int(wish) <= LONGEST):
+    if not (_NUMBER.fullmatch(wish) and 1 <= int(wish) <= LONGEST):
         raise BadRequestError(f"limit: must be 1 to {LONGEST}.")
     return int(wish)

@@ -1,5 +1,6 @@
 """Lists, a page at a time."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,7 @@ from worker.errors import BadRequestError
 
 _USUAL: Final = 20
 _LONGEST: Final = 1000
+_NUMBER: Final = re.compile(r"[0-9]{1,4}")
 
 
 def page_of(request: web.Request, entries: Sequence[Block]) -> Block:
@@ -31,6 +33,6 @@ def page_of(request: web.Request, entries: Sequence[Block]) -> Block:
 
 def _limit(request: web.Request) -> int:
     wish = request.query.get("limit", str(_USUAL))
-    if not (wish.isascii() and wish.isdigit() and 1 <= int(wish) <= _LONGEST):
+    if not (_NUMBER.fullmatch(wish) and 1 <= int(wish) <= _LONGEST):
         raise BadRequestError(f"limit: must be 1 to {_LONGEST}")
     return int(wish)

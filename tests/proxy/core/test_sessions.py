@@ -38,7 +38,9 @@ def test_a_page_is_a_part_and_says_whether_there_is_more(query, shown, more):
     assert (told["first_id"], told["last_id"]) == ((shown or [None])[0], (shown or [None])[-1])
 
 
-@pytest.mark.parametrize("query", [b"limit=0", b"limit=1001", b"limit=%C2%B2", b"after=3"])
+@pytest.mark.parametrize(
+    "query", [b"limit=0", b"limit=1001", b"limit=%C2%B2", b"limit=" + b"9" * 5000, b"after=3"]
+)
 def test_a_page_that_cannot_be_is_refused(query):
     with pytest.raises(BadRequestError):
         page([ONE, TWO], query, partial=False)

@@ -79,7 +79,10 @@ async def test_a_page_goes_on_after_the_last_of_the_one_before(worker):
     assert (first["has_more"], second["has_more"]) == (True, False)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "limit=-1", "after=nobody"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=x", "limit=1001", "limit=-1", f"limit={'9' * 5000}", "after=nobody"],
+)
 async def test_a_page_that_cannot_be_is_refused(worker, query):
     assert (await told(worker, f"/v1/sessions?{query}"))[0] == 400
 
