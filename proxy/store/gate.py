@@ -5,7 +5,7 @@ Pure: every method takes `now`. The memory store keeps one gate an account.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 from proxy.core.account import ANY_MODEL, AccountState, ModelFamily
@@ -15,6 +15,9 @@ from proxy.store.base import SOFT_REASONS, Pressure, Settlement, Slot, Standing
 
 SHRINK: Final = 0.7
 """What a burst leaves of the limit."""
+
+CAUTION: Final = 10
+"""How many windows it takes to go back to a limit that has met a burst, instead of one."""
 
 ESTIMATED: Final = SOFT_REASONS | {Reason.FAILING}
 """Rests of our own making: what was sent before one began does not begin it anew."""
@@ -45,6 +48,7 @@ class Rest:
 class Gate:
     """`learned` is the limit that bursts have taught, None while it is the whole concurrency.
 
+    `ceiling` is the limit that met the latest burst, None once it has been gone back to.
     `counted_at` is when the last failure was counted: of slots granted by then none counts again.
     No lease ends before `soonest`.
     """
@@ -56,6 +60,7 @@ class Gate:
     streak: int = 0
     counted_at: float = -inf
     learned: int | None = None
+    ceiling: int | None = None
     clean: int = 0
     saturated: bool = False
 
@@ -204,13 +209,21 @@ class Gate:
         return cooldown.reason not in ESTIMATED or self.resting(family, now) is not None
 
     def _grow(self) -> None:
-        """Allow one more after a window's worth of clean answers in which the limit was reached."""
+        """Allow one more after a window's worth of clean answers in which the limit was reached.
+
+        Going back to the ceiling takes more of them: it is most likely still there.
+        """
         self.clean += 1
-        if self.learned is None or not self.saturated or self.clean < self.limit:
+        more = self.limit + 1
+        at_ceiling = self.ceiling is not None and more >= self.ceiling
+        enough = self.limit * (CAUTION if at_ceiling else 1)
+        if self.learned is None or not self.saturated or self.clean < enough:
             return
-        self.learned = self.limit + 1 if self.limit + 1 < self.concurrency else None
+        self.learned = more if more < self.concurrency else None
+        self.ceiling = None if at_ceiling else self.ceiling
         self.clean, self.saturated = 0, False
 
     def _shrink(self) -> None:
-        self.learned = max(1, int(self.limit * SHRINK))
+        self.ceiling = self.limit
+        self.learned = max(1, min(self.limit - 1, ceil(self.limit * SHRINK)))
         self.clean, self.saturated = 0, False

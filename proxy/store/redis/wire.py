@@ -18,7 +18,7 @@ from proxy.store.base import (
     Slot,
     StorePolicy,
 )
-from proxy.store.gate import ESTIMATED, SHRINK
+from proxy.store.gate import CAUTION, ESTIMATED, SHRINK
 
 Operation = tuple[object, ...]
 """The name of an operation in `operations.lua`, and what it takes."""
@@ -103,6 +103,7 @@ def rules(policy: StorePolicy, longest_wait: float) -> bytes:
             "longest_wait": longest_wait,
             "bound": BOUND,
             "shrink": SHRINK,
+            "caution": CAUTION,
             "soft": dict.fromkeys(SOFT_REASONS, True),
             "limits": dict.fromkeys(LIMIT_REASONS, True),
             "estimated": dict.fromkeys(ESTIMATED, True),

@@ -19,6 +19,7 @@ from proxy.store.base import (
     Standing,
     Wish,
 )
+from proxy.store.gate import CAUTION
 from tests.proxy.store.wishes import (
     GONE,
     HAIKU,
@@ -575,6 +576,20 @@ class TestPressure:
 
         assert limits == sorted(limits)
         assert list(dict.fromkeys(limits)) == [1, 2, 7, 8, 9, 10]
+
+    async def test_near_the_limit_that_met_a_burst_growth_is_slow(self, store, clock):
+        slots = await fill(store, A, 10, concurrency=10)
+        store.settle(slots[0], burst(clock.now + 1))
+        for slot in slots[1:]:
+            store.settle(slot, GONE)
+        windows = Counter[int]()
+        for _ in range(30):
+            clock.advance(1)
+            await self._saturate(store)
+            windows[(await state(store, A)).limit] += 1
+
+        assert windows[8] == 1
+        assert windows[9] == CAUTION
 
     async def test_clean_answers_without_saturation_teach_nothing(self, store, clock):
         slots = await fill(store, A, 10, concurrency=10)

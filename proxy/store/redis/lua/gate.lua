@@ -128,19 +128,25 @@ function Gate:wake(family, reason)
   return true
 end
 
--- Allow one more after a window's worth of clean answers in which the limit was reached.
+-- Allow one more after a window's worth of clean answers in which the limit was reached; going
+-- back to the ceiling takes more of them.
 function Gate:grow()
   self.clean = self.clean + 1
-  local limit = self:limit()
-  if not self.learned or not self.saturated or self.clean < limit then
+  local more = self:limit() + 1
+  local at_ceiling = self.ceiling and more >= self.ceiling
+  local enough = self:limit() * (at_ceiling and policy.caution or 1)
+  if not self.learned or not self.saturated or self.clean < enough then
     return
   end
-  self.learned = limit + 1 < self.concurrency and limit + 1 or nil
+  self.learned = more < self.concurrency and more or nil
+  self.ceiling = not at_ceiling and self.ceiling or nil
   self.clean, self.saturated = 0, false
 end
 
 function Gate:shrink()
-  self.learned = math.max(1, math.floor(self:limit() * policy.shrink))
+  local limit = self:limit()
+  self.ceiling = limit
+  self.learned = math.max(1, math.min(limit - 1, math.ceil(limit * policy.shrink)))
   self.clean, self.saturated = 0, false
 end
 

@@ -9,7 +9,8 @@ Gate.__index = Gate
 local gates = {}
 
 local HEAD = {
-  'concurrency', 'out', 'soonest', 'rests', 'streak', 'counted_at', 'learned', 'clean', 'saturated',
+  'concurrency', 'out', 'soonest', 'rests', 'streak', 'counted_at', 'learned', 'ceiling',
+  'clean', 'saturated',
 }
 
 local function open_gate(name, packed)
