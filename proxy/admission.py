@@ -125,7 +125,13 @@ class Admission:
             place.item.fail(error())
 
     def _check_forecast(self, waiter: Waiter, now: float) -> None:
-        """Refuse at once whom the line would not serve in time, as far as anybody can tell."""
+        """Refuse at once whom the line would not serve in time, as far as anybody can tell.
+
+        Who waits for its session's own account may yet be served elsewhere.
+        """
+        refusal = waiter.refusal
+        if refusal is None or refusal.own is not None:
+            return
         wait = self.forecast.wait(waiter.place, now)
         if wait is not None and now + wait > waiter.deadline:
             late = min(LATEST, now + wait - waiter.deadline)

@@ -8,6 +8,7 @@ import pytest
 
 from bench import virtual
 from proxy.admission import QueuePolicy
+from proxy.core.forecast import Place
 from proxy.errors import QueueFullError
 from proxy.store.memory import MemoryStore
 from tests.proxy.pool_rig import Holder, a_call, rig, until
@@ -101,6 +102,30 @@ async def early_refusal():
 def test_whom_the_line_would_not_serve_in_time_is_told_so_at_once():
     """Three wait, at ten seconds each; a client that has none in line is next but one."""
     virtual.run(early_refusal())
+
+
+async def spilling():
+    loop = asyncio.get_running_loop()
+    async with rig("a", "b", concurrency=1, store=MemoryStore(clock=virtual.wall)) as pool:
+        slow = a_call("s").family, "alice", False
+        for _ in range(20):
+            pool.pool.forecast.joined(Place(*slow), loop.time())
+            await asyncio.sleep(100)
+            pool.pool.forecast.left(Place(*slow), loop.time(), served=True)
+        async with asyncio.TaskGroup() as tasks:
+            first = Holder(pool, tasks, "s")
+            own = await first.held()
+            began = loop.time()
+            elsewhere = await pool.serve("s", size=100_000)
+            first.end()
+    return own, elsewhere, loop.time() - began
+
+
+def test_who_waits_for_its_own_account_is_not_sent_away_but_elsewhere():
+    own, elsewhere, seconds = virtual.run(spilling())
+
+    assert {own, elsewhere} == {"a", "b"}
+    assert seconds == pytest.approx(20, abs=0.1)
 
 
 async def test_a_freed_slot_is_handed_over_at_once():
