@@ -175,8 +175,8 @@ class ProcessPool:
 
     async def _room(self) -> None:
         """Make place for one more, or wait until there is memory for it."""
-        if self._size() >= self._limits.most:
-            self._shelf.drop_oldest()
+        while self._size() >= self._limits.most and self._shelf.drop_oldest():
+            pass
         try:
             async with asyncio.timeout(self._limits.patience):
                 while not self._weights.fits(self._alive()):
@@ -234,7 +234,11 @@ class ProcessPool:
         while self._shelf.warm < self._limits.warm and self._size() < self._limits.most:
             if not self._weights.fits(self._alive()):
                 return
-            self._shelf.add_warm(await self._started())
+            process = await self._started()
+            if self._size() > self._limits.most:  # a turn has come meanwhile and could not wait
+                process.end()
+                return
+            self._shelf.add_warm(process)
 
     def _alive(self) -> list[CliProcess]:
         return [process for process in self._all if process.alive]

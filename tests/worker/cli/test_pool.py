@@ -111,6 +111,18 @@ async def test_a_process_that_fell_silent_for_good_is_ended_when_its_place_is_as
                 await process.gone()
 
 
+async def test_a_warm_process_that_comes_too_late_does_not_stay(tmp_path):
+    async with pool(tmp_path, warm=1, most=1) as made:
+        async with asyncio.timeout(5):
+            while not made._starting:  # noqa: ASYNC110  it lasts for a moment only
+                await asyncio.sleep(0)
+        async with made.hold(b"") as hold:
+            await until(lambda: not made._starting)
+
+            assert [process for process in made._all if process.alive] == [hold.process]
+            assert made.counts().warm == 0
+
+
 async def test_a_full_pool_makes_wait_and_then_says_so(tmp_path):
     async with pool(tmp_path, most=1, patience=0.05) as made:
         async with made.hold(b""):
