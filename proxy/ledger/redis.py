@@ -123,8 +123,9 @@ class RedisLedger:
     async def _renew_for_ever(self) -> Never:
         while True:
             await asyncio.sleep(self._renew_every)
-            with suppress(StoreAwayError):
-                await self._operations.ask("renew_requests", tuple(self._running.items()))
+            if self._running:
+                with suppress(StoreAwayError):
+                    await self._operations.ask("renew_requests", tuple(self._running.items()))
 
     async def _send_for_ever(self) -> Never:
         while True:
