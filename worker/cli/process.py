@@ -109,6 +109,8 @@ class CliProcess(asyncio.SubprocessProtocol):
     async def write(self, *lines: bytes) -> None:
         """Send lines, and wait until the process has taken most of them."""
         pipe = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(_STDIN))
+        if pipe.is_closing():
+            raise ProcessGoneError
         pipe.writelines(lines)
         await self._writable.wait()
 

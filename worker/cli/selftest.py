@@ -74,7 +74,8 @@ async def offered_models(launch: Launch, patience: float) -> Sequence[Model]:
             await process.write(lines.initialize((), Toolbox()))
             offers = await _introduction(process)
     except (TimeoutError, ProcessGoneError, msgspec.DecodeError) as exc:
-        raise WorkerError(f"the claude CLI fails its self-test: {process.stderr_tail}") from exc
+        told = process.stderr_tail.strip() or "it does not answer"
+        raise WorkerError(f"the claude CLI fails its self-test: {told}") from exc
     finally:
         process.end()
         await process.gone()

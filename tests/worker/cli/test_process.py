@@ -185,6 +185,14 @@ async def test_a_write_to_a_dead_process_does_not_wait(start):
             await process.read()
 
 
+async def test_a_write_to_a_process_that_is_gone_says_so(start):
+    process = await start("")
+    await process.gone()
+
+    with pytest.raises(ProcessGoneError):
+        await process.write(b"x")
+
+
 async def test_what_cannot_be_started_is_an_error(tmp_path):
     nothing = replace(launch(tmp_path), command=("/nowhere/claude",))
 

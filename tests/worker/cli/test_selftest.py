@@ -31,6 +31,7 @@ async def test_the_models_are_what_the_cli_offers_each_once(tmp_path):
     ("script", "reason"),
     [
         ("import sys; sys.exit('no such flag')", "no such flag"),
+        ("", "self-test"),
         ("import time; time.sleep(60)", "self-test"),
         (STUBBORN, "self-test"),
     ],
