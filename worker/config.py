@@ -147,7 +147,11 @@ def parse(raw: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     except ValidationError as exc:
         told = {problem.partition(":")[0].removesuffix("_file") for problem in problems}
         found = [(".".join(map(str, error["loc"])), error["msg"]) for error in exc.errors()]
-        problems += [f"{path or 'settings'}: {text}" for path, text in found if path not in told]
+        problems += [
+            f"{path or 'settings'}: {text.removeprefix('Value error, ')}"
+            for path, text in found
+            if path not in told
+        ]
     if problems:
         raise ConfigError(tuple(problems))
     return settings

@@ -28,6 +28,7 @@ def _not_a_sample(secret: str) -> str:
 
 
 Secret = Annotated[str, AfterValidator(_not_a_sample)]
+Place = Annotated[Path, AfterValidator(Path.expanduser)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HostPattern = Annotated[str, Field(pattern=r"^(?i:\*|(\*\.)?([a-z0-9-]+\.)*[a-z][a-z0-9-]*)$")]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z]+$")]
@@ -59,9 +60,9 @@ class AgentSettings(Section):
     tools: tuple[ToolName, ...] = ("Bash", "Edit", "Glob", "Grep", "Read", "Skill", "Write")
     allow: tuple[str, ...] = ()
     setting_sources: tuple[SettingSource, ...] = ("user",)
-    mcp_config: Path | None = None
+    mcp_config: Place | None = None
     permission_mode: PermissionMode = "dontAsk"
-    workspaces: Path | None = None
+    workspaces: Place | None = None
     workspace_ttl: PositiveFloat = 86400
     keep: bool = False
 
@@ -76,8 +77,8 @@ class CliSettings(Section):
     """
 
     command: str = "claude"
-    config_dir: Path
-    home: Path
+    config_dir: Place
+    home: Place
     environment: Mapping[str, str] = Field(default={}, repr=False)
     warm: NonNegativeInt = 2
     max_processes: PositiveInt = 6
@@ -88,7 +89,7 @@ class CliSettings(Section):
     models: Mapping[str, str] = {}
     selftest: bool = True
     profile: ProfileName = "plain"
-    add_dirs: tuple[Path, ...] = ()
+    add_dirs: tuple[Place, ...] = ()
     max_turns: PositiveInt = 50
     agent: AgentSettings = AgentSettings()
 

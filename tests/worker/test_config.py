@@ -122,6 +122,7 @@ def test_what_does_not_fit_is_refused(change, problem):
     (found,) = problems_of(API | change)
 
     assert problem in found
+    assert "Value error" not in found
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,15 @@ def test_what_does_not_fit_the_cli_is_refused(change, problem):
     (found,) = problems_of({"account": "a", "engine": "cli", "cli": cli | change})
 
     assert problem in found
+
+
+def test_folders_may_be_those_of_the_user(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/operator")
+    cli = {"home": "~/worker", "config_dir": "/srv/config", "add_dirs": ["~/shared"]}
+    settings = parse({"account": "a", "engine": "cli", "cli": cli}, {})
+
+    assert str(settings.cli.home) == "/home/operator/worker"
+    assert [str(folder) for folder in settings.cli.add_dirs] == ["/home/operator/shared"]
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:9100", "localhost:9100", "127.8.8.8:1"])
