@@ -108,6 +108,8 @@ async def test_a_worker_is_told_what_the_page_says_and_nothing_more(tmp_path):
     async with received:
         account = {"name": "ann", "url": received.url, "token": WORKER_TOKEN}
         async with team(tmp_path, [account], None) as fleet:
+            fleet.app.prober.replace(())
+            fleet.app.pool.set_ready("ann", ready=True)
             forged = {"x-headgate-client": "eve", "x-forwarded-for": "1.2.3.4", "cookie": "a=b"}
             async with fleet.post("hi", headers=forged) as answer:
                 assert answer.status == 200

@@ -39,6 +39,8 @@ def ask(tmp_path):
             ]
             fleet = await stack.enter_async_context(team(tmp_path, accounts, None, **config))
             fleet.app.prober.replace(())
+            for one in accounts:
+                fleet.app.pool.set_ready(one["name"], ready=True)
             fleet.app.gateway.census.patience = 0.3
             asked = fleet.http.request(method, fleet.url + path)
             answer = await stack.enter_async_context(asked)
