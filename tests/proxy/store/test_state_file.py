@@ -59,7 +59,7 @@ async def test_cooldowns_limits_and_affinity_survive_a_restart(path, clock):
     assert again.guess("s", HAIKU) == B
     clock.advance(60)
     assert (await again.claim(wish(None, "a"))).standing is Standing.CANARY
-    assert again.gates[A].limit == 4
+    assert again.gates[A].limit == 5
 
 
 async def test_a_rest_without_end_has_none_after_a_restart(path, clock):
