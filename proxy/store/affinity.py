@@ -1,6 +1,7 @@
 """Which account each session is bound to: bounded, and forgotten when long unused."""
 
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -30,7 +31,7 @@ class Affinity:
     def __init__(self, ttl: float, limit: int) -> None:
         self._ttl = ttl
         self._limit = limit
-        self._bindings: dict[str, Binding] = {}
+        self._bindings: OrderedDict[str, Binding] = OrderedDict()
         self.changes = 0
 
     def __len__(self) -> int:
@@ -44,8 +45,8 @@ class Affinity:
         expires = now + self._ttl
         if expires - binding.expires > self._ttl * SLACK:
             binding.expires = expires
-            del self._bindings[session]
-            self._put(session, binding)
+            self._bindings.move_to_end(session)
+            self.changes += 1
         return binding
 
     def peek(self, session: str, family: ModelFamily, now: float) -> AccountName | None:
@@ -56,15 +57,14 @@ class Affinity:
         """Bind a session to an account, for one model family or (`ANY_MODEL`) for all."""
         binding = self.find(session, now)
         if binding is None:
-            self._bindings.pop(session, None)
-            self._put(session, Binding(account, now + self._ttl))
+            self._bindings[session] = Binding(account, now + self._ttl)
+            self._bindings.move_to_end(session)
             self._drop_oldest(now)
         elif family == ANY_MODEL:
             binding.account = account
-            self.changes += 1
         else:
             binding.families[family] = account
-            self.changes += 1
+        self.changes += 1
 
     def entries(self) -> Mapping[str, Binding]:
         return self._bindings
@@ -76,16 +76,9 @@ class Affinity:
             binding.expires = min(binding.expires, now + self._ttl)
             self._bindings[session] = binding
 
-    def _put(self, session: str, binding: Binding) -> None:
-        self._bindings[session] = binding
-        self.changes += 1
-
     def _drop_oldest(self, now: float) -> None:
         """Drop a few that have run out; and, over the limit, the least recently used."""
-        for session in self._oldest(2):
+        oldest = [session for session, _ in zip(self._bindings, range(2), strict=False)]
+        for session in oldest:
             if len(self._bindings) > self._limit or self._bindings[session].expires <= now:
                 del self._bindings[session]
-
-    def _oldest(self, count: int) -> list[str]:
-        order: Iterator[str] = iter(self._bindings)
-        return [session for _, session in zip(range(count), order, strict=False)]
