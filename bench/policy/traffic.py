@@ -6,6 +6,7 @@ It is the same for every policy: each session draws from a generator of its own.
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -53,8 +54,7 @@ class Session:
 def traffic(seed: int, load: float, seconds: float) -> Iterator[Session]:
     """Sessions in the order they begin, so many that the accounts' quotas are used to `load`."""
     draw = random.Random(f"arrivals-{seed}")  # noqa: S311 - a simulation
-    sample = [_session(f"sample-{seed}-{number}", 0.0).ideal for number in range(400)]
-    every = sum(sample) / len(sample) / (load * sum(plan.units for plan in PLANS) * UNIT)
+    every = _mean_cost() / (load * sum(plan.units for plan in PLANS) * UNIT)
     every = 1 / (1 / (every * FIVE_HOURS) - CROWD / CROWD_EVERY)
     begins, crowd = draw.expovariate(1 / every), CROWD_EVERY
     for number in count():
@@ -66,6 +66,11 @@ def traffic(seed: int, load: float, seconds: float) -> Iterator[Session]:
             crowd += CROWD_EVERY
         yield _session(f"{seed}-{number}", begins)
         begins += draw.expovariate(1 / every)
+
+
+@cache
+def _mean_cost() -> float:
+    return sum(_session(f"sample-{number}", 0.0).ideal for number in range(2_000)) / 2_000
 
 
 def _session(name: str, begins: float) -> Session:

@@ -133,7 +133,7 @@ class Login:
     async def serve(self, turn: Turn, answering: Callable[[], None]) -> Answer:
         """Take the time that the turn takes, and what it costs."""
         until, cached = self.warm.get(turn.session, (0.0, 0))
-        cached = cached if wall() < until else 0
+        cached = min(cached, turn.known) if wall() < until else 0
         fresh = turn.known + turn.new - cached
         cost = cached * READ + fresh * WRITE + turn.output * OUTPUT
         self.at_once += 1
