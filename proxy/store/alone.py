@@ -4,8 +4,10 @@ It begins with what was known last. New sessions go where every replica would pl
 candidates come in the order of the session's own draw.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -76,7 +78,7 @@ class Alone(MemoryStore):
         self._replicas = max(1, known.replicas)
         self._shared = shared
         self._granted: set[str] = set()
-        self._bound: dict[str, AccountName] = {}
+        self._bound: OrderedDict[str, AccountName] = OrderedDict()
         self._learned: dict[tuple[AccountName, ModelFamily], Cooldown | Reason] = {}
         self._begin(known)
 
@@ -99,6 +101,8 @@ class Alone(MemoryStore):
             self._granted.add(found.id)
             if found.placing is Placing.FIRST and found.session is not None:
                 self._bound[found.session] = found.account
+                if len(self._bound) > self._policy.affinity_limit:
+                    self._bound.popitem(last=False)
         return found
 
     def settle(self, slot: Slot, settlement: Settlement) -> None:
@@ -121,19 +125,31 @@ class Alone(MemoryStore):
             self._learned[account, family] = rest.reason
 
     async def teach(self, now: float) -> None:
-        """Tell all there is to tell, by the shared store's clock; at the end nothing is left."""
+        """Tell all there is to tell, by the shared store's clock; at the end nothing is left.
+
+        What was not told because the store went away again is told the next time.
+        """
         ahead = now - self._clock()
         while self._learned or self._bound:
             if self._learned:
-                (account, family), lesson = self._learned.popitem()
-                if isinstance(lesson, Cooldown):
-                    shifted = Cooldown(lesson.until + ahead, lesson.reason)
-                    await self._shared.rest(account, family, shifted)
-                else:
-                    await self._shared.wake(account, family, lesson)
+                key, lesson = next(reversed(self._learned.items()))
+                await self._tell(*key, lesson, ahead)
+                if self._learned[key] is lesson:
+                    del self._learned[key]
             else:
-                count = min(AT_ONCE, len(self._bound))
-                await self._shared.adopt([self._bound.popitem() for _ in range(count)])
+                bound = tuple(islice(reversed(self._bound.items()), AT_ONCE))
+                await self._shared.adopt(bound)
+                for session, _ in bound:
+                    self._bound.pop(session, None)
+
+    async def _tell(
+        self, account: AccountName, family: ModelFamily, lesson: Cooldown | Reason, ahead: float
+    ) -> None:
+        if isinstance(lesson, Cooldown):
+            shifted = Cooldown(lesson.until + ahead, lesson.reason)
+            await self._shared.rest(account, family, shifted)
+        else:
+            await self._shared.wake(account, family, lesson)
 
     def _begin(self, known: Known) -> None:
         now = self._clock()

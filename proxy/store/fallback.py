@@ -136,15 +136,15 @@ class FallbackStore:
             self._shared.settle(slot, settlement)
         if self._alone is not None:
             self._alone.settle(slot, settlement)
-        elif settlement.cooldown is not None:
-            news = slot.account, settlement.family or ANY_MODEL, settlement.cooldown
-            self._known.news.append(news)
+        elif (cooldown := settlement.cooldown) is not None:
+            self._known.news.append((slot.account, settlement.family or ANY_MODEL, cooldown))
 
     async def renew(self, slots: Sequence[Slot]) -> None:
         await self._either(lambda store: store.renew(slots))
 
     async def rest(self, account: AccountName, family: ModelFamily, cooldown: Cooldown) -> None:
-        self._known.news.append((account, family, cooldown))
+        if self._alone is None:
+            self._known.news.append((account, family, cooldown))
         await self._either(lambda store: store.rest(account, family, cooldown))
 
     async def wake(

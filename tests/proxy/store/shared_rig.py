@@ -3,6 +3,7 @@
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 
 from proxy.core.account import ANY_MODEL
 from proxy.store.away import Away, StoreAwayError
@@ -20,10 +21,13 @@ class FickleStore(MemoryStore):
         self.replicas = replicas
         self.birth = "first"
         self.away = None
+        self.answers_left = inf
         self.told = deque()
 
-    def come_back(self):
+    def come_back(self, answers=inf):
+        """Be there, for so many answers."""
         self.away = None
+        self.answers_left = answers
         while self.told:
             self.told.popleft()()
 
@@ -69,8 +73,11 @@ class FickleStore(MemoryStore):
         self._tell(lambda: super(FickleStore, self).settle(slot, settlement))
 
     def _there(self):
+        if self.answers_left == 0:
+            self.away = Away.TIMEOUT
         if self.away is not None:
             raise StoreAwayError(self.away)
+        self.answers_left -= 1
 
     def _tell(self, operation):
         if self.away is None:

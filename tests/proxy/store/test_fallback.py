@@ -14,6 +14,7 @@ from tests.proxy.store.wishes import (
     OPUS,
     A,
     B,
+    C,
     bind,
     fill,
     model_limit,
@@ -198,6 +199,36 @@ class TestReturning:
         assert (await state(both.shared, B)).cooldowns == {
             OPUS: Cooldown(until, Reason.MODEL_LIMIT)
         }
+
+    @pytest.mark.parametrize("answers", range(2, 8))
+    async def test_what_a_store_that_goes_again_was_not_told_is_told_the_next_time(
+        self, both, answers
+    ):
+        until = both.clock.now + HOUR
+        await both.lose()
+        for session in "rs":
+            both.store.settle(await both.store.claim(wish(session, "c")), OK)
+        for account in (A, B):
+            await both.store.rest(account, ANY_MODEL, Cooldown(until, Reason.QUOTA))
+        both.shared.come_back(answers)
+        await both.store._look()
+        assert both.shared.away
+
+        await both.regain()
+
+        snapshot = await both.shared.snapshot()
+        assert {A, B} <= {n for n, seen in snapshot.accounts.items() if seen.cooldowns}
+        assert [both.shared.guess(session, OPUS) for session in "rs"] == [C, C]
+
+    async def test_what_workers_report_again_and_again_meanwhile_does_not_pile_up(self, both):
+        await both.lose()
+        for seconds in range(100):
+            cooldown = Cooldown(both.clock.now + 60 + seconds, Reason.QUOTA)
+            await both.store.rest(A, ANY_MODEL, cooldown)
+
+        assert len(both.store._known.news) == 0
+        await both.regain()
+        assert (await state(both.shared, A)).cooldowns == {ANY_MODEL: cooldown}
 
     async def test_a_later_rest_that_others_told_stands(self, both):
         later = Cooldown(both.clock.now + 2 * HOUR, Reason.QUOTA)
