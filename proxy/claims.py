@@ -158,7 +158,8 @@ class Claims:
         return self._roster.candidates(ranked, waiter.skip)
 
     def _wish(self, waiter: Waiter, candidates: Sequence[Candidate], reach: Reach) -> Wish:
-        return Wish(waiter.id, waiter.call.session, waiter.call.family, candidates, reach)
+        call, wait = waiter.call, max(0.0, waiter.deadline - self._loop.time())
+        return Wish(waiter.id, call.session, call.family, candidates, reach, wait)
 
     def _drop(self, slot: Slot) -> None:
         self._store.settle(slot, NEUTRAL)

@@ -45,7 +45,7 @@ def storage(settings: Settings, events: FallbackEvents) -> Storage:
         return Storage(memory, memory, book, _kept(memory, book, settings))
     policy = wiring.store_policy(settings)
     client = connect(settings.store.link)
-    shared = RedisStore(client, policy, wiring.redis_policy(settings, settings.store))
+    shared = RedisStore(client, policy, wiring.redis_policy(settings.store))
     fallback = FallbackPolicy(settings.store.replicas)
     store = FallbackStore(shared, policy, fallback, events)
     books = RedisLedger(shared.operations, store.now, days, wiring.renew_every(settings))

@@ -16,8 +16,8 @@ def store_policy(settings: Settings) -> StorePolicy:
     return StorePolicy(settings.gate.lease_ttl, affinity.ttl, affinity.max_sessions)
 
 
-def redis_policy(settings: Settings, store: SharedStore) -> RedisPolicy:
-    return RedisPolicy(store.prefix, store.link.timeout, settings.queue.max_wait)
+def redis_policy(store: SharedStore) -> RedisPolicy:
+    return RedisPolicy(store.prefix, store.link.timeout)
 
 
 def renew_every(settings: Settings) -> float:

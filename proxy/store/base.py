@@ -56,7 +56,8 @@ class Wish(msgspec.Struct, frozen=True):
     """One request's wish for an account.
 
     `id` names the attempt: claiming twice with one id yields one slot. `candidates` are in order
-    of preference and name every account in service: a binding to any other is void.
+    of preference and name every account in service: a binding to any other is void. Refused, the
+    request waits for `wait` seconds more: for so long it is to hear of slots that are given back.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Wish(msgspec.Struct, frozen=True):
     family: ModelFamily
     candidates: Sequence[Candidate]
     reach: Reach = Reach.SPILL
+    wait: float = 0.0
 
 
 class Placing(StrEnum):

@@ -57,8 +57,8 @@ def test_every_setting_reaches_its_part():
     assert (recovery.every, recovery.model) == (1000, "cheap")
 
 
-def test_a_shared_store_is_told_how_long_anybody_waits():
+def test_a_shared_store_is_told_its_keys_and_how_long_it_may_take():
     link = Link(StoreAddress.parse("redis://r"), timeout=0.5)
-    policy = wiring.redis_policy(SETTINGS, SharedStore(link, prefix="team"))
+    policy = wiring.redis_policy(SharedStore(link, prefix="team"))
 
-    assert (policy.pool, policy.timeout, policy.longest_wait) == ("team", 0.5, 7)
+    assert (policy.pool, policy.timeout) == ("team", 0.5)

@@ -33,12 +33,11 @@ from proxy.store.redis.script import Client, Script
 class RedisPolicy:
     """`pool` begins all keys; a round trip takes at most `timeout` (seconds).
 
-    No request waits longer for an account than `longest_wait`. `clock` stands in for Redis' own.
+    `clock` stands in for Redis' own.
     """
 
     pool: str = "headgate"
     timeout: float = 0.25
-    longest_wait: float = 60.0
     clock: Callable[[], float] | None = None
 
 
@@ -54,7 +53,7 @@ class RedisStore:
         self._clock = redis.clock
         self._origin = secrets.token_hex(4)
         self._script = Script(client, pool, redis.timeout)
-        self._rules = wire.rules(policy, redis.longest_wait)
+        self._rules = wire.rules(policy)
         self.operations = Batches(self._send, BatchPolicy(stale=policy.lease_ttl))
         self._news = News(client, f"{pool}:news", self.operations.ask, min(POLL, redis.timeout) / 2)
         self._guesses = Guesses(policy)

@@ -92,7 +92,7 @@ read_states: Final = msgspec.msgpack.Decoder(tuple[State, ...]).decode
 read_told: Final = msgspec.msgpack.Decoder(Told).decode
 
 
-def rules(policy: StorePolicy, longest_wait: float) -> bytes:
+def rules(policy: StorePolicy) -> bytes:
     """What the script goes by: stated here and in the core, not in Lua."""
     return pack(
         {
@@ -100,7 +100,6 @@ def rules(policy: StorePolicy, longest_wait: float) -> bytes:
             "affinity_ttl": policy.affinity_ttl,
             "affinity_limit": policy.affinity_limit,
             "slack": SLACK,
-            "longest_wait": longest_wait,
             "bound": BOUND,
             "shrink": SHRINK,
             "caution": CAUTION,

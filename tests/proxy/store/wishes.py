@@ -18,9 +18,10 @@ def candidates(*names, concurrency=6, tried=()):
     return tuple(Candidate(AccountName(n), concurrency, tried=n in tried) for n in names)
 
 
-def wish(session=None, among="ab", *, id_=None, family=OPUS, reach=Reach.SPILL, **options):
+def wish(session=None, among="ab", *, id_=None, family=OPUS, reach=Reach.SPILL, wait=60, **options):
     options.setdefault("concurrency", 6)
-    return Wish(id_ or f"w{next(_ids)}", session, family, candidates(*among, **options), reach)
+    among = candidates(*among, **options)
+    return Wish(id_ or f"w{next(_ids)}", session, family, among, reach, wait)
 
 
 def burst(until):

@@ -1,7 +1,7 @@
 -- How a wish becomes a slot: the rules of memory.py, and of `choose` in core/ranking.py.
 
 local NAME, CONCURRENCY, TRIED, SHARE = 1, 2, 3, 4 -- of a candidate
-local waited = false -- whether somebody was refused in this batch for want of room
+local waits = 0 -- for so many seconds somebody waits who was refused for want of room
 
 local function candidate_named(wish, name)
   for _, candidate in ipairs(wish.candidates) do
@@ -66,7 +66,7 @@ local function refuse(wish, own)
     if not candidate[TRIED] and (not own or own == candidate[NAME]) then
       local rest = gate_of(candidate[NAME]):resting(wish.family)
       if not rest then
-        refusal.full, waited = true, true
+        refusal.full, waits = true, math.max(waits, wish.wait)
       else
         refusal.limited = refusal.limited or policy.limits[rest.reason] or false
         if rest.ends < math.min(refusal['until'] or math.huge, math.huge) then
@@ -146,7 +146,8 @@ local function claim(wish)
 end
 
 savers[#savers + 1] = function()
-  if waited then
-    redis.call('SET', key('waiting'), 1, 'PX', milliseconds(policy.longest_wait))
+  local life = milliseconds(waits)
+  if waits > 0 and redis.call('PTTL', key('waiting')) < life then
+    redis.call('SET', key('waiting'), 1, 'PX', life)
   end
 end

@@ -1,12 +1,13 @@
 import asyncio
 
 import msgspec
+import pytest
 
 from proxy.core.account import ANY_MODEL
 from proxy.core.cooldown import Cooldown, Reason
 from proxy.store.base import Refusal, StorePolicy
 from tests.proxy.pool_rig import until
-from tests.proxy.store.factories import Ear, on_redis
+from tests.proxy.store.factories import Ear, on_redis, redis
 from tests.proxy.store.wishes import OK, A, fill, wish
 
 HOUR = 3600.0
@@ -51,6 +52,26 @@ async def test_what_is_freed_is_told_others_only_while_somebody_waits():
 
     assert unheard == []
     assert ear.heard == [("freed", A)]
+
+
+@pytest.mark.parametrize(
+    ("waits", "told"),
+    [((), False), ((0,), False), ((0, 60), True), ((60, 0.01), True), ((0.01, 60), True)],
+)
+async def test_what_is_freed_is_told_for_as_long_as_anybody_waits(waits, told):
+    async with on_redis(2) as (store, other):
+        ear = Ear()
+        other.watch(ear)
+        (held,) = await fill(store, A, 1, concurrency=1)
+        for wait in waits:
+            await store.claim(wish(None, "a", concurrency=1, wait=wait))
+        await following(other)
+        await until(lambda: redis().call("PTTL", "{headgate}:waiting") > 50_000 or not told)
+        store.settle(held, OK)
+        await store.snapshot()
+        await following(other)
+
+    assert ear.heard == [("freed", A)] * told
 
 
 async def test_the_end_of_a_lost_lease_is_news_to_those_who_wait():
