@@ -24,7 +24,12 @@ def test_its_configuration_is_right(tmp_path, monkeypatch):
     file.write_text(block("yaml"))
     settings = load(file)
 
-    assert [login.name for login in settings.logins] == ["alice-max", "team-key", "bedrock-1"]
+    assert [login.name for login in settings.logins] == [
+        "alice-max",
+        "team-key",
+        "bedrock-1",
+        "local",
+    ]
     assert [account.name for account in settings.accounts] == ["elsewhere", "plain"]
 
 
@@ -35,6 +40,6 @@ def test_its_commands_exist(command):
     assert CliRunner().invoke(main, [command, "--help"]).exit_code == 0
 
 
-@pytest.mark.parametrize("path", re.findall(r"`(?:POST|GET) (/v1/[^`]*)`", README))
+@pytest.mark.parametrize("path", re.findall(r"`(?:POST|GET|DELETE) (/v1/[^`?]*)", README))
 def test_its_paths_are_routed(path):
-    assert route_of(path.replace("{id}", "x").encode()).name != "none"
+    assert route_of(path.replace("{id}", "0" * 32).encode()).name != "none"
