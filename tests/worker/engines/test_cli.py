@@ -251,6 +251,15 @@ async def test_a_system_message_in_mid_conversation_is_told_in_a_user_turn(engin
     assert text("<system-reminder>\nThe date has changed.\n</system-reminder>") in words
 
 
+async def test_what_the_cli_would_hang_on_or_replace_never_reaches_it(engine, sim):
+    stray = {"type": "tool_result", "tool_use_id": "toolu_9", "content": "seen"}
+    for content in ([text(5)], [stray]):
+        with pytest.raises(BadRequestError):
+            await engine.message(turn({"role": "user", "content": content}))
+
+    assert not sim.calls
+
+
 async def test_server_tools_are_refused_and_not_left_out(engine, sim):
     with pytest.raises(BadRequestError, match="web_search"):
         await engine.message(
