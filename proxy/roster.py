@@ -30,12 +30,16 @@ class Roster:
         self.replace(accounts)
 
     def replace(self, accounts: Iterable[Account]) -> None:
-        """Take over a new configuration; what is known of accounts that stay is kept."""
+        """Take over a new configuration; what is known of accounts that stay is kept.
+
+        What a worker told of itself goes where the account is a Messages API now: it tells nothing.
+        """
         self.accounts = {account.name: account for account in accounts}
         self.known |= self.accounts
-        self._unready = {n: why for n, why in self._unready.items() if n in self.accounts}
+        workers = {name for name, account in self.accounts.items() if not account.plain}
+        self._unready = {n: why for n, why in self._unready.items() if n in workers}
         self.windows = {n: seen for n, seen in self.windows.items() if n in self.accounts}
-        self._slots = {n: most for n, most in self._slots.items() if n in self.accounts}
+        self._slots = {n: most for n, most in self._slots.items() if n in workers}
         self._alone = {name: (self._candidate(name),) for name in self.accounts}
         self._count()
 

@@ -78,6 +78,16 @@ class TestAccounts:
         assert all(b"x-api-key: renewed" in request for request in moved.requests)
         assert moved.requests
 
+    async def test_a_worker_that_is_gone_gives_way_to_a_messages_api(self, tmp_path):
+        async with workers(1) as (a,):
+            gone = {"name": "a", "url": "http://127.0.0.1:9", "token": "worker-token-0123456789"}
+            async with hot(tmp_path, gone) as proxy:
+                before = await proxy.ask()
+                await proxy.take(accounts=[plain("a", a)])
+                after = await proxy.ask()
+
+        assert (before, after) == (503, "a")
+
     async def test_a_rest_outlives_the_reload(self, tmp_path):
         limited = RawWorker(
             b"HTTP/1.1 402 Payment Required\r\ncontent-length: 2\r\n\r\n{}",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from proxy.core.account import Window
 from proxy.roster import Roster
 from proxy.store.base import Candidate
@@ -64,6 +66,15 @@ def test_a_new_configuration_keeps_what_is_known_of_those_that_stay():
     assert (roster.unready(A), roster.unready(B)) == (None, "auth")
     assert set(roster.windows) == {B}
     assert roster.alone(C) == (Candidate(C, 2),)
+
+
+def test_what_a_worker_told_is_forgotten_where_a_messages_api_takes_its_place():
+    roster = Roster(accounts("a"))
+    roster.set_ready(A, "unreachable")
+    roster.set_slots(A, 1)
+    roster.replace([replace(account, plain=True) for account in accounts("a")])
+
+    assert roster.alone(A) == (Candidate(A, 6),)
 
 
 def test_shares_follow_the_windows_within_a_second():
