@@ -59,7 +59,7 @@ async def test_capacity_looks_as_it_says(fleet):
         told = await answer.json()
     shown = json.loads(blocks("json")[0])
 
-    assert set(told["models"]) == {"opus", "sonnet", "haiku", "other"}
+    assert set(told["models"]) == {"opus", "sonnet", "haiku", "fable", "other"}
     told["models"] = {"opus": told["models"]["opus"]}
     assert shape(told) == shape(shown)
 

@@ -49,7 +49,7 @@ from proxy.core.bill import Price
 from proxy.core.quota import ClientLimits
 from proxy.store.address import Link, Tls
 
-Family = Literal["opus", "sonnet", "haiku", "other"]
+Family = Literal["opus", "sonnet", "haiku", "fable", "other"]
 
 
 class LimitsEntry(Entry):

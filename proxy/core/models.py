@@ -5,7 +5,7 @@ from typing import Final
 
 from proxy.core.account import ANY_MODEL, ModelFamily
 
-FAMILIES: Final = tuple(map(ModelFamily, ("opus", "sonnet", "haiku")))
+FAMILIES: Final = tuple(map(ModelFamily, ("opus", "sonnet", "haiku", "fable")))
 OTHER: Final = ModelFamily("other")
 
 

@@ -66,6 +66,7 @@ async def test_the_line_is_told_by_family(tmp_path):
         "opus": 0,
         "sonnet": 2,
         "haiku": 0,
+        "fable": 0,
         "other": 0,
     }
 

@@ -330,7 +330,7 @@ bogus: 1
         ),
         ("listen: 0.0.0.0:1\n" + ACCOUNTS, "listen: without clients only a loopback address is"),
         ("clients: []\n" + CLIENTS + ACCOUNTS, "line 2, column 1: key 'clients' stands here twice"),
-        (ACCOUNTS + "prices: {gpt: {}}", "prices.gpt: should be 'opus', 'sonnet', 'haiku' or"),
+        (ACCOUNTS + "prices: {gpt: {}}", "prices.gpt: should be 'opus', 'sonnet', 'haiku'"),
         (ACCOUNTS + "prices: {opus: {input: 1, output: -5}}", "prices.opus.output: should be"),
         (ACCOUNTS + "prices: {opus: {input: 1}}", "prices.opus.cache_read: is missing"),
         (ACCOUNTS + "usage: {days: 0}", "usage.days: should be greater than 0"),

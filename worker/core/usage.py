@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_FAMILIES: Final = ("opus", "sonnet", "haiku")
+_FAMILIES: Final = ("opus", "sonnet", "haiku", "fable")
 
 
 @dataclass(frozen=True, slots=True)
