@@ -47,11 +47,12 @@ local function rebind(slot)
   end
 end
 
--- Drop a few that have run out; and, over the limit, the least recently used.
+-- Drop a few that have run out; and, over the limit, the least recently used. Never more at once:
+-- a limit that was lowered by much would stop Redis for longer than anybody waits.
 local function drop_oldest_bindings(count)
   local index = key('sessions')
   local over = redis.call('ZCARD', index) - policy.affinity_limit
-  local oldest = redis.call('ZRANGE', index, 0, math.max(count, over) - 1, 'WITHSCORES')
+  local oldest = redis.call('ZRANGE', index, 0, count - 1, 'WITHSCORES')
   for i = 1, #oldest, 2 do
     if (i + 1) / 2 <= over or tonumber(oldest[i + 1]) <= now then
       redis.call('ZREM', index, oldest[i])

@@ -213,6 +213,17 @@ class TestKeys:
 
         assert left == {"s20", *(f"s{number}" for number in range(22, 31))}
 
+    async def test_a_limit_that_was_lowered_is_come_down_to_step_by_step(self):
+        clock, policy, left = Clock(), StorePolicy(affinity_ttl=100, affinity_limit=10), []
+        async with on_redis(1, clock, policy) as (store,):
+            with redis().client() as client:
+                client.zadd("{headgate}:sessions", {f"old{n}": clock.now + 50 for n in range(50)})
+            for number in range(50):
+                await bind(store, f"new{number}", A)
+                left.append(redis().call("ZCARD", "{headgate}:sessions"))
+
+        assert left == [*range(49, 9, -1), *[10] * 10]
+
     async def test_bindings_that_have_run_out_give_way(self):
         clock, policy = Clock(), StorePolicy(affinity_ttl=100)
         async with on_redis(1, clock, policy) as (store,):
