@@ -47,10 +47,11 @@ class StoreAddress:
         topology = Topology(scheme)
         login, _, hosts = parts.netloc.rpartition("@")
         username, _, password = login.partition(":")
+        nodes = _nodes(topology, hosts)
         service, database = _inside(topology, parts)
         return cls(
             topology=topology,
-            nodes=_nodes(topology, hosts),
+            nodes=nodes,
             tls=parts.scheme.startswith("rediss"),
             path=unquote(parts.path) if topology is Topology.SOCKET else "",
             service=service,
