@@ -1,6 +1,7 @@
 """Failures as answers: the dialect's envelope and the verdict headers of docs/wire.md."""
 
 import math
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -44,7 +45,7 @@ def error_response(request: web.Request, error: WorkerError) -> web.Response:
         status=error.status,
         body=msgspec.json.encode(envelope(error, request[REQUEST_ID])),
         content_type="application/json",
-        headers=identity(request) | _verdict_headers(verdict),
+        headers=identity(request) | _verdict_headers(verdict, time.time()),
     )
     response[VERDICT] = verdict.kind
     return response
@@ -93,7 +94,7 @@ def _openai(error: WorkerError, _request_id: str) -> dict[str, object]:
     return {"error": _told(error) | {"param": None, "code": error.code}}
 
 
-def _verdict_headers(verdict: Verdict) -> dict[str, str]:
+def _verdict_headers(verdict: Verdict, now: float) -> dict[str, str]:
     headers = {
         "x-headgate-verdict": verdict.kind.value,
         "x-headgate-scope": verdict.scope.value,
@@ -101,6 +102,9 @@ def _verdict_headers(verdict: Verdict) -> dict[str, str]:
     }
     if verdict.until is not None:
         headers["x-headgate-until"] = f"{verdict.until:.3f}".rstrip("0").rstrip(".")
-    if verdict.retry_after is not None:
-        headers["retry-after"] = str(max(0, math.ceil(verdict.retry_after)))
+    wait = verdict.retry_after
+    if wait is None and verdict.until is not None:
+        wait = verdict.until - now
+    if wait is not None:
+        headers["retry-after"] = str(max(0, math.ceil(wait)))
     return headers

@@ -1,5 +1,7 @@
 """Whole messages and token counts."""
 
+import time
+
 import pytest
 
 from worker.core.verdict import Kind, Scope, Verdict
@@ -60,7 +62,7 @@ async def test_a_session_that_is_no_key_is_named_by_how_it_begins(worker, engine
         (
             Verdict(Kind.MODEL_LIMIT, Scope.MODEL, until=1_790_000_000.0),
             429,
-            ("model_limit", "model", "0", "1790000000", None),
+            ("model_limit", "model", "0", "1790000000", "0"),
         ),
         (Verdict(Kind.BILLING, Scope.ACCOUNT), 402, ("billing", "account", "0", None, None)),
         (
@@ -84,6 +86,13 @@ async def test_a_failure_carries_its_verdict(worker, engine, verdict, status, ex
         "error": {"type": "some_error", "message": "why"},
         "request_id": "r-1",
     }
+
+
+async def test_a_reset_that_is_known_is_a_wait_that_is_known(worker, engine):
+    verdict = Verdict(Kind.QUOTA, Scope.ACCOUNT, until=time.time() + 3600)
+    engine.answer = TurnFailedError(verdict, 429, "rate_limit_error", "why")
+    async with worker.post() as answer:
+        assert 3590 <= int(answer.headers["retry-after"]) <= 3600
 
 
 async def test_a_bug_in_an_engine_is_a_500_that_may_have_begun(worker, engine, capsys):
