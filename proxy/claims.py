@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import random
 import secrets
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Never, Protocol
@@ -52,11 +51,10 @@ class Claims:
         self._held: dict[str, Slot] = {}
         self._ids = itertools.count()
         self._prefix = secrets.token_hex(4)
-        self._offset = time.time() - self._loop.time()
 
     def now(self) -> float:
-        """The store's clock, as far as its latest answer and the loop's clock tell."""
-        return self._loop.time() + self._offset
+        """The store's clock."""
+        return self._store.now()
 
     def adjust(self, policy: PoolPolicy) -> None:
         """Go by this policy from now on; who waits already waits by the old one."""
@@ -120,11 +118,7 @@ class Claims:
 
     async def _claim(self, waiter: Waiter) -> Slot | Refusal:
         found = await self._claim_own(waiter)
-        if found is None:
-            found = await self._claim_any(waiter)
-        at = found.granted_at if isinstance(found, Slot) else found.now
-        self._offset = at - self._loop.time()
-        return found
+        return await self._claim_any(waiter) if found is None else found
 
     async def _claim_own(self, waiter: Waiter) -> Slot | Refusal | None:
         """Ask for the account that the session is known to have: it costs no ranking.

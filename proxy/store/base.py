@@ -189,6 +189,9 @@ class Store(Protocol):
     def watch(self, listener: Listener) -> None:
         """Name the one listener."""
 
+    def now(self) -> float:
+        """The store's clock, without I/O: as its latest answer tells, and time since."""
+
     def guess(self, session: str, family: ModelFamily) -> AccountName | None:
         """The session's own account as far as is known here, without I/O; it may be out of date."""
 

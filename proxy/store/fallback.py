@@ -52,7 +52,7 @@ class FallbackEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FallbackPolicy:
-    """`replicas` is assumed until they have been counted; `clock` stands in for the shared one.
+    """`replicas` is assumed until they have been counted.
 
     The shared store is looked after every `interval` seconds (jittered). Where it goes away again
     within `proof` of its return, the pause before the next look is doubled, up to `longest`.
@@ -62,7 +62,6 @@ class FallbackPolicy:
     interval: float = 1.0
     longest: float = 4.0
     proof: float = 10.0
-    clock: Callable[[], float] | None = None
 
 
 class FallbackStore:
@@ -79,7 +78,6 @@ class FallbackStore:
         self._known = Known(fallback.replicas)
         self._alone: Alone | None = None
         self._held: dict[str, Slot] = {}
-        self._offset = time.time() - time.monotonic()
         self._left_at = self._back_at = time.monotonic() - fallback.proof
         self._pause = fallback.interval
         self._news = asyncio.Event()
@@ -106,6 +104,9 @@ class FallbackStore:
         self._shared.watch(Scout(listener, self._news))
         if self._alone is not None:
             self._alone.watch(listener)
+
+    def now(self) -> float:
+        return self._shared.now()
 
     def guess(self, session: str, family: ModelFamily) -> AccountName | None:
         alone = self._alone
@@ -212,7 +213,6 @@ class FallbackStore:
         news = len(self._known.news)
         await self._beat()
         snapshot = await self._shared.snapshot()
-        self._offset = snapshot.now - time.monotonic()
         self._known.take_in(snapshot, news)
 
     async def _beat(self) -> None:
@@ -243,8 +243,3 @@ class FallbackStore:
         """Let all who wait try again: what an account may carry has changed."""
         for account in tuple(alone.gates):
             self._listener.account_freed(account)
-
-    def now(self) -> float:
-        """The shared clock, as far as its latest answer and our monotonic clock tell."""
-        clock = self._fallback.clock
-        return time.monotonic() + self._offset if clock is None else clock()

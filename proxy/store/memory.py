@@ -53,6 +53,9 @@ class MemoryStore:
     def watch(self, listener: Listener) -> None:
         self._listener = listener
 
+    def now(self) -> float:
+        return self._clock()
+
     def guess(self, session: str, family: ModelFamily) -> AccountName | None:
         return self.affinity.peek(session, family, self._clock())
 

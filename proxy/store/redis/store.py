@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Never, Self
@@ -58,7 +59,7 @@ class RedisStore:
         self._news = News(client, f"{pool}:news", self.operations.ask, min(POLL, redis.timeout) / 2)
         self._guesses = Guesses(policy)
         self._listener: Listener = Nobody()
-        self._now = 0.0
+        self._now, self._answered_at = time.time(), time.monotonic()
         self._tasks = asyncio.TaskGroup()
         self._daemons: set[asyncio.Task[Never]] = set()
 
@@ -81,6 +82,11 @@ class RedisStore:
 
     def watch(self, listener: Listener) -> None:
         self._listener = listener
+
+    def now(self) -> float:
+        if self._clock is not None:
+            return self._clock()
+        return self._now + time.monotonic() - self._answered_at
 
     def guess(self, session: str, family: ModelFamily) -> AccountName | None:
         return self._guesses.own(session, family, self._now)
@@ -135,6 +141,6 @@ class RedisStore:
             answer = wire.read_answer(packed)
         except msgspec.DecodeError as exc:
             raise StoreAwayError(Away.OTHER) from exc
-        self._now = answer.now
+        self._now, self._answered_at = answer.now, time.monotonic()
         announce(answer.events, self._listener)
         return answer.replies

@@ -133,6 +133,6 @@ async def pair(replicas=1, *, away=None, interval=1000.0):
     clock, events = Clock(), Events()
     shared = FickleStore(clock, replicas)
     shared.away = away
-    policy = FallbackPolicy(interval=interval, clock=clock)
+    policy = FallbackPolicy(interval=interval)
     async with FallbackStore(shared, POLICY, policy, events) as store:
         yield Pair(store, shared, clock, events)

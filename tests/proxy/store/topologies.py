@@ -24,7 +24,7 @@ from tests.redis_rig import cluster, sentinels
 async def fallback() -> AsyncIterator[Bench]:
     """A replica whose Redis is there."""
     clock = Clock()
-    policy = FallbackPolicy(interval=1000, clock=clock)
+    policy = FallbackPolicy(interval=1000)
     async with (
         on_redis(1, clock) as (shared,),
         FallbackStore(shared, POLICY, policy, Events()) as store,

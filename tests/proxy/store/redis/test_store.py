@@ -1,6 +1,7 @@
 """What only a store has that replicas share; the rest is in the conformance suite."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -183,6 +184,17 @@ class TestTime:
                 slot = await other.claim(wish(None, "a"))
 
                 assert before <= slot.granted_at < before + 60
+
+    async def test_a_replica_whose_clock_is_wrong_goes_by_redis_from_the_first_answer_on(
+        self, monkeypatch
+    ):
+        true = time.time()
+        monkeypatch.setattr("time.time", lambda: true + HOUR)
+        async with on_redis(1) as (store,):
+            before, snapshot = store.now(), await store.snapshot()
+
+            assert before >= true + HOUR
+            assert snapshot.now <= store.now() < true + 60
 
 
 class TestKeys:
