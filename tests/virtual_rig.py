@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench import virtual
-from bench.policy.story import Desk, FailedError, IdealStore, Silent
+from bench.policy.replica import Desk, FailedError, IdealStore, Silent
 from bench.policy.world import Answer, Login, Plan, Quota, Turn
 from proxy.core.account import Account, AccountName, ModelFamily
 from proxy.errors import ProxyError

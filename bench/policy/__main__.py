@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 from bench.policy.peers import RULES
 from bench.policy.score import COLUMNS
-from bench.policy.story import KNOBS, OURS, SPILL, Scenario, run
+from bench.policy.story import KNOBS, OURS, SPILL, Scenario, run, silence
 
 LOADS = (0.5, 0.8, 0.95, 1.2)
 SMALL_LOADS = (0.8, 1.2)
@@ -69,7 +69,8 @@ def main() -> None:
         else compared(loads, hours, asked.seed)
     )
     print(f"{'load  policy':36}", *(f"{column:>9}" for column in COLUMNS))
-    with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as processes:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(2, spawn, silence, max_tasks_per_child=1) as processes:
         for scenario, row in zip(scenarios, processes.map(run, scenarios), strict=True):
             print(f"{label(scenario):36}", *(f"{figure:9.2f}" for figure in row), flush=True)
 

@@ -13,24 +13,21 @@ from typing import Final
 import structlog
 
 from bench import virtual
-from bench.policy.peers import RULES, PeerLease, PeerPool
+from bench.policy.peers import RULES, PeerPool
+from bench.policy.replica import Desk, FailedError, IdealStore, Silent
 from bench.policy.score import Score
 from bench.policy.traffic import Session, traffic
-from bench.policy.world import CACHE_LIFE, CONCURRENCY, Answer, Login, Provider, Turn
+from bench.policy.world import CACHE_LIFE, CONCURRENCY, Answer, Login, Provider
 from proxy.core.account import Account, AccountName, ModelFamily
-from proxy.core.evidence import read_verdict
-from proxy.core.limits import windows
-from proxy.core.retry import RESTED, Attempts, RetryBudget, Step, pause
-from proxy.core.verdict import Kind, Scope, Verdict
 from proxy.errors import ProxyError
-from proxy.pool import AccountPool, Call, Lease, PoolPolicy
-from proxy.store.base import Listener
-from proxy.store.memory import MemoryStore
+from proxy.pool import AccountPool, Call, PoolPolicy
 
 OURS: Final = "headgate"
 FAMILY: Final = ModelFamily("sonnet")
 SPILL: Final = "spill"
-UNREACHED: Final = Verdict(Kind.WORKER_ERROR, Scope.ACCOUNT, started=False)
+
+MOST_PATIENCE: Final = 300.0
+"""Who was refused comes back for the next turn after so many seconds at most."""
 
 KNOBS: Final = {
     "bound": ("proxy.core.ranking", "BOUND"),
@@ -38,6 +35,7 @@ KNOBS: Final = {
     "least": ("proxy.core.ranking", "LEAST_HEADROOM"),
     "tilt": ("proxy.core.ranking", "MOST_TILT"),
     "shrink": ("proxy.store.gate", "SHRINK"),
+    "caution": ("proxy.store.gate", "CAUTION"),
 }
 """What can be tried out, and where its value stands; beside them `spill`, in seconds."""
 
@@ -53,94 +51,6 @@ class Scenario:
     shared: bool = True
     seed: int = 1
     knobs: Mapping[str, float] = field(default_factory=dict)
-
-
-class Silent:
-    """Listens to a pool, and tells nobody."""
-
-    def session_placed(self, placing: str) -> None: ...
-
-    def account_rested(self, account: str, reason: str) -> None: ...
-
-    def account_woken(self, account: str) -> None: ...
-
-    def queue_left(self, priority: str, end: str, seconds: float) -> None: ...
-
-
-class IdealStore(MemoryStore):
-    """One store for several replicas: all hear of everything in the same instant."""
-
-    def __init__(self) -> None:
-        super().__init__(clock=virtual.wall)
-        self.listeners: list[Listener] = []
-
-    def watch(self, listener: Listener) -> None:
-        self.listeners.append(listener)
-        super().watch(_Chorus(self.listeners))
-
-
-@dataclass(slots=True)
-class _Chorus:
-    listeners: Sequence[Listener]
-
-    def account_freed(self, account: AccountName) -> None:
-        for listener in self.listeners:
-            listener.account_freed(account)
-
-    def account_rested(self, account: AccountName, reason: object) -> None:
-        for listener in self.listeners:
-            listener.account_rested(account, reason)
-
-    def account_woken(self, account: AccountName) -> None:
-        for listener in self.listeners:
-            listener.account_woken(account)
-
-
-class FailedError(Exception):
-    """The client was told of a failure."""
-
-
-@dataclass(slots=True)
-class Desk:
-    """One replica: the gateway's loop over attempts, without its wires."""
-
-    pool: AccountPool | PeerPool
-    provider: Provider
-    budget: RetryBudget = field(default_factory=RetryBudget)
-
-    async def serve(self, call: Call, turn: Turn) -> tuple[AccountName, Answer, float]:
-        """The account that served, its answer, and when that was begun."""
-        self.budget.earn(virtual.wall())
-        attempts, tried = Attempts(), set[AccountName]()
-        while True:
-            async with self.pool.lease(call, tried) as lease:
-                began = virtual.wall()
-                answer, step = await self._stay(lease, turn, attempts)
-            name = lease.account.name
-            if answer is not None and answer.status == OK:
-                return name, answer, began
-            if step is not Step.ELSEWHERE:
-                raise FailedError
-            if lease.verdict.kind not in RESTED:
-                tried.add(name)
-
-    async def _stay(
-        self, lease: Lease | PeerLease, turn: Turn, attempts: Attempts
-    ) -> tuple[Answer | None, Step]:
-        while True:
-            answer = await self.provider.ask(lease.account.name, turn, lease.answering)
-            lease.verdict = UNREACHED
-            if answer is not None:
-                now = virtual.wall()
-                lease.verdict = read_verdict(answer.status, answer.headers, b"", now)
-                lease.windows = windows(answer.headers, now)
-            step = attempts.after(lease.verdict, self.budget)
-            if step is not Step.AGAIN:
-                return answer, step
-            await asyncio.sleep(pause(attempts.same, random.random()))  # noqa: S311 (jitter)
-
-
-OK: Final = 200
 
 
 @dataclass(slots=True)
@@ -186,12 +96,13 @@ class Story:
         self.score.cached += min(warm, answer.cached)
 
 
-MOST_PATIENCE: Final = 300.0
+def silence() -> None:
+    """Let nothing but errors be logged in this process."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
 def run(scenario: Scenario) -> tuple[float, ...]:
     """The figures of `score.COLUMNS`."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     for knob in KNOBS.keys() & scenario.knobs.keys():
         module, name = KNOBS[knob]
         setattr(import_module(module), name, scenario.knobs[knob])
