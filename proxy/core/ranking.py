@@ -102,20 +102,24 @@ def rank(session: str | None, candidates: Sequence[Share]) -> Sequence[Share]:
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What an account that does not rest carries, and whether it may take one request more."""
+    """What an account that does not rest carries, and whether it may take one request more.
+
+    It is `doubtful` while nothing has succeeded since it failed.
+    """
 
     share: float
     in_flight: int
     room: bool
-    probation: bool = False
+    doubtful: bool = False
 
 
 def choose(loads: Sequence[Load], *, drawn: bool) -> int | None:
     """The place of the account that takes one request more; None where none has room.
 
-    Within its bound an account comes before one on probation, and that before one with more than
-    its share of the load. Of equals the first goes if they are in an order drawn for a session,
-    else the one with least load.
+    Within its bound an account comes before a doubtful one, and that before one with more than its
+    share of the load. Who comes back from a limit is not doubtful: were it refused, its one canary
+    would go on elsewhere at no cost, and were it avoided, its quota would be lost. Of equals the
+    first goes if they are in an order drawn for a session, else the one with least load.
     """
     if not loads:
         return None
@@ -126,7 +130,7 @@ def choose(loads: Sequence[Load], *, drawn: bool) -> int | None:
     for place, load in enumerate(loads):
         if load.room:
             over = load.in_flight + 1 > ceil(fair * load.share)
-            tier = 2 if over else int(load.probation)
+            tier = 2 if over else int(load.doubtful)
             if drawn and tier == 0:
                 return place
             cost = tier, 0.0 if drawn else (load.in_flight + 1) / load.share, place

@@ -98,8 +98,8 @@ class Gate:
             return Load(share, in_flight, in_flight < self.limit)
         if self.resting(family, now) is not None:
             return None
-        standing = self.standing(family, now)
-        return Load(share, in_flight, standing is not None, standing is Standing.CANARY)
+        room = self.standing(family, now) is not None
+        return Load(share, in_flight, room, self._doubtful(family))
 
     def hold(self, slot: Slot, expires: float) -> None:
         """Let a request through."""
@@ -196,6 +196,11 @@ class Gate:
             return ()
         scopes = dict.fromkeys((ANY_MODEL, family))
         return [(scope, self.rests[scope]) for scope in scopes if scope in self.rests]
+
+    def _doubtful(self, family: ModelFamily) -> bool:
+        return any(
+            rest.ramp == 0 and rest.reason is Reason.FAILING for _, rest in self._rests_of(family)
+        )
 
     def _out_since(self, instant: float, scope: ModelFamily) -> int:
         """How many requests in scope are out that were granted since then."""

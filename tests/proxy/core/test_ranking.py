@@ -83,7 +83,7 @@ def loads(*in_flight, **options):
 
 
 FULL = Load(1.0, 1, room=False)
-RISKY = Load(1.0, 0, room=True, probation=True)
+DOUBTFUL = Load(1.0, 0, room=True, doubtful=True)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ RISKY = Load(1.0, 0, room=True, probation=True)
         (loads(0, 0, 0), 0),
         (loads(1, 1, 1), 0),
         (loads(5, 0, 0, 0), 1),
-        # Probation comes after the sound, and before the overloaded.
-        ([RISKY, *loads(0, 0)], 1),
-        ([*loads(9), RISKY, *loads(0)], 2),
-        ([*loads(9), RISKY], 1),
+        # The doubtful come after the sound, and before the overloaded.
+        ([DOUBTFUL, *loads(0, 0)], 1),
+        ([*loads(9), DOUBTFUL, *loads(0)], 2),
+        ([*loads(9), DOUBTFUL], 1),
         # Those without room are none, and their load counts all the same.
         ([FULL, *loads(9, 0)], 2),
         ([FULL, *loads(1, 1)], 1),
@@ -134,7 +134,7 @@ def test_nobody_carries_more_than_the_bound_while_sessions_pile_up(sessions):
         # By weight: five in four are more than one in one, but fewer than two.
         ([Load(4.0, 2, room=True), Load(1.0, 1, room=True), Load(1.0, 0, room=True)], 0),
         ([Load(4.0, 4, room=True), Load(1.0, 1, room=True), Load(1.0, 0, room=True)], 2),
-        ([RISKY, *loads(1, 1)], 1),
+        ([DOUBTFUL, *loads(1, 1)], 1),
         ([FULL, FULL], None),
     ],
 )

@@ -99,15 +99,18 @@ class TestPlacing:
         carried = Counter(slot.account for slot in slots)
         assert max(carried.values()) <= 1.25 * 20 + 1
 
-    async def test_an_account_on_probation_goes_after_the_sound_and_before_the_overloaded(
-        self, store, clock
+    @pytest.mark.parametrize(
+        ("reason", "expected"), [(Reason.FAILING, "bbab"), (Reason.QUOTA, "abbb")]
+    )
+    async def test_an_account_that_failed_goes_after_the_sound_and_before_the_overloaded(
+        self, store, clock, reason, expected
     ):
-        await store.rest(A, ANY_MODEL, Cooldown(clock.now + 60, Reason.QUOTA))
+        await store.rest(A, ANY_MODEL, Cooldown(clock.now + 60, reason))
         clock.advance(60)
 
         slots = [await store.claim(wish(f"s{n}", "ab")) for n in range(4)]
 
-        assert "".join(slot.account for slot in slots) == "bbab"
+        assert "".join(slot.account for slot in slots) == expected
 
     async def test_an_account_carries_in_proportion_to_its_share(self, store):
         among = tuple(Candidate(name, 100, share=share) for name, share in ((A, 3.0), (B, 1.0)))

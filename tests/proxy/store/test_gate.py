@@ -94,7 +94,8 @@ def test_a_lease_that_is_renewed_counts_also_if_it_had_run_out():
     [
         (None, 0, Load(0.5, 1, room=True)),
         (Cooldown(9, Reason.QUOTA), 5, None),
-        (Cooldown(9, Reason.QUOTA), 9, Load(0.5, 1, room=True, probation=True)),
+        (Cooldown(9, Reason.QUOTA), 9, Load(0.5, 1, room=True)),
+        (Cooldown(9, Reason.FAILING), 9, Load(0.5, 1, room=True, doubtful=True)),
     ],
 )
 def test_what_an_account_carries(rest, now, expected):

@@ -87,7 +87,7 @@ local function choose(loads, drawn)
   local fair, best = policy.bound * out / share, nil
   for _, load in ipairs(loads) do
     local next_out = load.gate.out + 1
-    load.tier = load.standing == 'canary' and 1 or 0
+    load.tier = load.doubtful and 1 or 0
     load.tier = next_out > math.ceil(fair * load.share) and 2 or load.tier
     load.cost = drawn and 0 or next_out / load.share
     if load.standing and (not best or load.tier < best.tier
@@ -105,6 +105,7 @@ local function elsewhere(wish, tie)
     if not candidate[TRIED] and not gate:resting(wish.family) then
       loads[#loads + 1] = {
         gate = gate, share = candidate[SHARE], standing = gate:standing(wish.family),
+        doubtful = gate:doubtful(wish.family),
       }
     end
   end

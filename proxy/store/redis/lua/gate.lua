@@ -48,6 +48,16 @@ function Gate:standing(family)
   return standing
 end
 
+-- Whether nothing has succeeded since it failed.
+function Gate:doubtful(family)
+  for _, rest in pairs(self:rests_of(family)) do
+    if rest.ramp == 0 and rest.reason == 'failing' then
+      return true
+    end
+  end
+  return false
+end
+
 function Gate:out_since(instant, scope)
   local count = 0
   for _, held in pairs(self:all()) do
