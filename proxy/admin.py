@@ -82,11 +82,12 @@ class StatusView(msgspec.Struct, frozen=True):
 class Admin:
     """Serves the operators. Without a token they are on this machine; it may change at any time.
 
-    `notes` are what is amiss although it serves; `more` routes of others, behind the same guard.
+    `stage` is `starting` or `draining`, None while all requests are welcome; `notes` are what is
+    amiss although it serves, `more` the routes of others, behind the same guard.
     """
 
     states: Callable[[], Awaitable[Sequence[AccountStatus]]]
-    draining: Callable[[], bool]
+    stage: Callable[[], str | None]
     metrics: Metrics
     version: str
     token: str | None = field(default=None, repr=False)
@@ -147,7 +148,8 @@ class Admin:
 
     def _reasons(self, states: Sequence[AccountStatus]) -> list[str]:
         """Why no request should be sent here; none if there is no reason."""
-        reasons = ["draining"] if self.draining() else []
+        stage = self.stage()
+        reasons = [] if stage is None else [stage]
         if all(status.state in OUT_OF_SERVICE for status in states):
             reasons.append("no account is in service")
         return reasons

@@ -51,7 +51,7 @@ class App:
         read: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings = settings
-        self.draining = False
+        self.stage: str | None = "starting"
         self.metrics = Metrics(version("headgate"))
         self.access_log = access_log or AccessLog(sys.stdout.buffer)
         self.storage = storage(settings, self.metrics)
@@ -81,15 +81,16 @@ class App:
             await stack.enter_async_context(self.storage.open)
             await stack.enter_async_context(self.pool)
             await stack.enter_async_context(self.prober)
+            await self.admin.start(self.settings.admin.listen)
+            stack.push_async_callback(self.admin.stop)
+            await self.server.bind(self.settings.listen.host, self.settings.listen.port)
+            stack.push_async_callback(self.server.close)
             self.lineup.configure(self.settings.accounts)
             await stack.enter_async_context(self.finder)
             self.finder.replace(self.settings.discovery)
             await self.prober.surveyed()
-            await self.admin.start(self.settings.admin.listen)
-            stack.push_async_callback(self.admin.stop)
-            listen = self.settings.listen
-            await self.server.start(listen.host, listen.port)
-            stack.push_async_callback(self.server.close)
+            await self.server.listen()
+            self.stage = None
             await self._start_daemons(stack)
             self._stack = stack.pop_all()
         return self
@@ -113,7 +114,7 @@ class App:
 
     async def drain(self, *, dwell: bool) -> None:
         """Turn unready, serve on for the dwell, then let what runs finish, within the limits."""
-        self.draining = True
+        self.stage = "draining"
         times = self.settings.timeouts
         self.server.last_answers()
         if dwell:
@@ -176,7 +177,7 @@ class App:
         )
         return Admin(
             states=self.pool.states,
-            draining=lambda: self.draining,
+            stage=lambda: self.stage,
             metrics=self.metrics,
             version=version("headgate"),
             token=self.settings.admin.token,

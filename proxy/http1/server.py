@@ -44,12 +44,22 @@ class Server:
         return sum(connection.busy for connection in self._service.connections)
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; then `port` is the one in use. Raises OSError if the address cannot be had."""
+        """Listen. Raises OSError if the address cannot be had."""
+        await self.bind(host, port)
+        await self.listen()
+
+    async def bind(self, host: str, port: int) -> None:
+        """Take the address; then `port` is the one in use. Raises OSError if it cannot be had."""
         await self._stack.enter_async_context(self._service.tasks)
         self._listener = await asyncio.get_running_loop().create_server(
-            lambda: ClientConnection(self._service), host, port, backlog=4096
+            lambda: ClientConnection(self._service), host, port, backlog=4096, start_serving=False
         )
         self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def listen(self) -> None:
+        """Let clients in where `bind` said."""
+        if self._listener is not None:
+            await self._listener.start_serving()
 
     def last_answers(self) -> None:
         """Put `Connection: close` on every answer from now on; still accept."""

@@ -46,13 +46,13 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator(*accounts, token=None, draining=False, notes=()):
+async def operator(*accounts, token=None, stage=None, notes=()):
     async def states():
         return accounts
 
     admin = Admin(
         states=states,
-        draining=lambda: draining,
+        stage=lambda: stage,
         notes=lambda: notes,
         metrics=Metrics("1.2.3"),
         version="1.2.3",
@@ -73,18 +73,19 @@ async def test_it_lives():
 
 
 @pytest.mark.parametrize(
-    ("accounts", "draining", "reasons"),
+    ("accounts", "stage", "reasons"),
     [
-        ([account()], False, []),
-        ([account(state="not_ready"), account("b")], False, []),
+        ([account()], None, []),
+        ([account(state="not_ready"), account("b")], None, []),
         # Limits end by themselves and are answered honestly until then.
-        ([account(state="quota")], False, []),
-        ([account(state="not_ready"), account("b", "auth")], False, ["no account is in service"]),
-        ([account()], True, ["draining"]),
+        ([account(state="quota")], None, []),
+        ([account(state="not_ready"), account("b", "auth")], None, ["no account is in service"]),
+        ([account()], "starting", ["starting"]),
+        ([account()], "draining", ["draining"]),
     ],
 )
-async def test_it_is_ready_unless_there_is_a_reason(accounts, draining, reasons):
-    async with operator(*accounts, draining=draining) as ask:
+async def test_it_is_ready_unless_there_is_a_reason(accounts, stage, reasons):
+    async with operator(*accounts, stage=stage) as ask:
         status, body = await ask.get("/readyz")
 
     assert body == {"ready": not reasons, "reasons": reasons, "notes": []}

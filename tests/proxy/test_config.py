@@ -253,7 +253,7 @@ store: {url: "rediss://r", username: "${STORE_USER}", password_file: password, t
 @pytest.mark.parametrize(
     ("store", "problem"),
     [
-        ("redis://:se/cret@r", "store.url: should end with the number of a database"),
+        ("redis://:se/cret@r", "store.url: should have hosts such as redis-1:6379"),
         ("3", "store: should be memory, or such as redis://host:6379"),
         ("{url: 'redis://r', passwort: x}", "store.passwort: unknown key"),
         (

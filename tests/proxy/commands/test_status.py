@@ -32,7 +32,7 @@ async def admin():
 
     app = Admin(
         states=states,
-        draining=lambda: False,
+        stage=lambda: None,
         metrics=Metrics("1"),
         version="1",
         token="the-token",
