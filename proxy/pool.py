@@ -194,7 +194,8 @@ class AccountPool:
     def set_ready(self, account: AccountName, *, ready: bool, reason: str = "") -> None:
         """Take an account out of service, for a reason in a word, or back in."""
         if self._roster.set_ready(account, None if ready else reason):
-            log.info("account readiness changed", account=account, ready=ready, reason=reason)
+            why = {} if ready else {"reason": reason}
+            log.info("account readiness changed", account=account, ready=ready, **why)
             self._claims.admission.stir()
 
     def set_slots(self, account: AccountName, most: int) -> None:
