@@ -45,6 +45,7 @@ def launch_of(settings: CliSettings) -> Launch:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     longest = max(settings.timeouts.first_event, settings.timeouts.stall)
     profile = profile_of(settings)
+    _check_folders(profile)
     _check_servers(profile)
     variables = environment(settings.environment, home, config_dir, longest, profile)
     command = (*_guard(), _find(settings.command))
@@ -52,6 +53,13 @@ def launch_of(settings: CliSettings) -> Launch:
     return Launch(
         command, arguments(profile), variables, directory, scratch, sessions, works=profile.works
     )
+
+
+def _check_folders(profile: Profile) -> None:
+    """The CLI says nothing of a folder that is not there."""
+    for folder in profile.folders:
+        if not Path(folder).is_dir():
+            raise WorkerError(f"add_dirs: {folder} is no folder")
 
 
 def _check_servers(profile: Profile) -> None:

@@ -57,6 +57,12 @@ def test_the_command_comes_from_the_path_else_from_the_package(tmp_path, monkeyp
         launch_of(settings(tmp_path, "claudine"))
 
 
+def test_folders_to_read_have_to_be_there(tmp_path):
+    given = {"profile": "read-only", "add_dirs": [tmp_path / "gone"]}
+    with pytest.raises(WorkerError, match=r"add_dirs: .*gone is no folder"):
+        launch_of(settings(tmp_path, sys.executable, **given))
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
