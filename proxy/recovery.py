@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Never, Protocol
+from typing import Never, Protocol
 
 import structlog
 
@@ -18,7 +18,7 @@ from proxy.core.cooldown import BackoffPolicy, Cooldown, Reason, cooldown_after
 from proxy.core.recovery import doubtful, trial_model
 from proxy.core.verdict import Kind, Verdict
 from proxy.errors import ProxyError
-from proxy.pool import AccountPool, Call
+from proxy.pool import NOT_READY, AccountPool, Call
 from proxy.store.base import Candidate, Settlement, Slot, Store, Wish
 
 log = structlog.get_logger(__name__)
@@ -27,8 +27,6 @@ Ask = Callable[[AccountName, ModelFamily, str], Awaitable[Verdict | None]]
 """Sends a small request for a model to an account; None where no answer comes."""
 
 Key = tuple[AccountName, ModelFamily]
-
-_NOT_READY: Final = "not_ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Recovery:
         return {
             (status.name, family): rest
             for status in await self._pool.states()
-            if status.state != _NOT_READY
+            if status.state != NOT_READY
             for family, rest in doubtful(status.cooldowns, beyond).items()
         }
 
